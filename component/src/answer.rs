@@ -1,0 +1,196 @@
+//! The multi-line answer that is being sent: LIST, UIDL, RETR, TOP.
+//!
+//! Sends as much as a step may hold and remembers where it is; the host calls again when the peer
+//! has taken that. Holds no part of a message between two steps.
+
+use alloc::vec::Vec;
+
+use crate::{
+    capability::{Fault, Host, Maildrop, Message},
+    dot::Stuffer,
+    limits::{READ_OCTETS, SCAN_LINE_OCTETS, WHOLE_ANSWER_OCTETS, WINDOW_MESSAGES},
+    reply::{Error, Output},
+    session::{Ended, State},
+    top::Top,
+    transaction::Transaction,
+};
+
+/// TRANSACTION while an answer is being sent.
+pub(crate) struct Answer<H: Host> {
+    pub(crate) transaction: Transaction<H>,
+    pub(crate) part: Part<<H::Maildrop as Maildrop>::Message>,
+}
+
+/// Which answer, and where it is.
+pub(crate) enum Part<M> {
+    /// LIST, from message `next` on.
+    List { next: u32 },
+    /// UIDL, from message `next` on.
+    Uidl { next: u32 },
+    /// RETR or TOP.
+    Body(Body<M>),
+}
+
+/// A message on its way; the host keeps the place in it.
+pub(crate) struct Body<M> {
+    pub(crate) message: M,
+    pub(crate) stuffer: Stuffer,
+    /// Where TOP ends the message; RETR sends all of it.
+    pub(crate) top: Option<Top>,
+}
+
+/// A message that has been opened and begun to be read, but of which nothing has been said.
+pub(crate) struct Opened<M> {
+    body: Body<M>,
+    first: Vec<u8>,
+}
+
+/// Opens a message and reads its beginning, so that a fault can still be an answer.
+pub(crate) fn open<D: Maildrop>(
+    maildrop: &D,
+    number: u32,
+    top: Option<Top>,
+    out: &Output,
+) -> Result<Opened<D::Message>, Error> {
+    let message = maildrop.open(number)?;
+    let first = message.read(read_octets(out))?;
+    Ok(Opened {
+        body: Body {
+            message,
+            stuffer: Stuffer::new(),
+            top,
+        },
+        first,
+    })
+}
+
+impl<M: Message> Opened<M> {
+    /// Sends the beginning, behind the first line of the answer.
+    pub(crate) fn begin(self, out: &mut Output) -> Part<M> {
+        let Self { mut body, first } = self;
+        body.send(first, out);
+        Part::Body(body)
+    }
+}
+
+/// Whether an answer has come to its end.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Progress {
+    More,
+    Done,
+}
+
+impl<H: Host> Answer<H> {
+    /// Goes on until the answer is complete or the step is full.
+    pub(crate) fn fill(mut self, out: &mut Output) -> State<H> {
+        while has_room(out) {
+            let progress = match &mut self.part {
+                Part::List { next } => self.transaction.list_window(next, out),
+                Part::Uidl { next } => self.transaction.uidl_window(next, out),
+                Part::Body(body) => body.read(out),
+            };
+            match progress {
+                Ok(Progress::More) => {}
+                Ok(Progress::Done) => {
+                    out.terminator();
+                    return State::Transaction(self.transaction);
+                }
+                // An answer that can not be completed must not look complete.
+                Err(_) => return State::Ended(Ended::Abort),
+            }
+        }
+        State::Answer(self)
+    }
+}
+
+impl<H: Host> Transaction<H> {
+    fn list_window(&self, next: &mut u32, out: &mut Output) -> Result<Progress, Fault> {
+        let Some(window) = self.window(*next, out) else {
+            return Ok(Progress::Done);
+        };
+        let sizes = self.maildrop.sizes(*next, window)?;
+        if sizes.is_empty() {
+            return Err(Fault::Permanent);
+        }
+        for octets in sizes {
+            if !self.marks.is_marked(*next) {
+                out.pair(u64::from(*next), octets);
+            }
+            *next += 1;
+        }
+        Ok(Progress::More)
+    }
+
+    fn uidl_window(&self, next: &mut u32, out: &mut Output) -> Result<Progress, Fault> {
+        let Some(window) = self.window(*next, out) else {
+            return Ok(Progress::Done);
+        };
+        let uids = self.maildrop.uids(*next, window)?;
+        let mut rest = uids.as_slice();
+        if rest.is_empty() {
+            return Err(Fault::Permanent);
+        }
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            if !self.marks.is_marked(*next) {
+                out.uid(*next, &rest[..end]);
+            }
+            rest = &rest[end + 1..];
+            *next += 1;
+        }
+        Ok(Progress::More)
+    }
+
+    /// How many messages from `next` on fit the step, at least one; `None` behind the last.
+    fn window(&self, next: u32, out: &Output) -> Option<u32> {
+        let left = self
+            .summary
+            .count
+            .saturating_add(1)
+            .checked_sub(next)
+            .filter(|left| *left > 0)?;
+        let fit = u32::try_from(out.room() / SCAN_LINE_OCTETS).unwrap_or(WINDOW_MESSAGES);
+        Some(left.min(fit.clamp(1, WINDOW_MESSAGES)))
+    }
+}
+
+impl<M: Message> Body<M> {
+    fn read(&mut self, out: &mut Output) -> Result<Progress, Fault> {
+        if self.top.is_some_and(|top| top.is_done()) {
+            return Ok(self.end(out));
+        }
+        let chunk = self.message.read(read_octets(out))?;
+        if chunk.is_empty() {
+            return Ok(self.end(out));
+        }
+        self.send(chunk, out);
+        Ok(Progress::More)
+    }
+
+    fn send(&mut self, mut chunk: Vec<u8>, out: &mut Output) {
+        if let Some(top) = &mut self.top {
+            let taken = top.take(&chunk);
+            chunk.truncate(taken);
+        }
+        self.stuffer.stuff(chunk, out.octets());
+    }
+
+    /// The terminator must stand on a line of its own, whatever the store gave.
+    fn end(&self, out: &mut Output) -> Progress {
+        if !self.stuffer.is_at_line_start() {
+            out.crlf();
+        }
+        Progress::Done
+    }
+}
+
+/// Whether a step is worth going on with; what is left over goes into the next one.
+fn has_room(out: &Output) -> bool {
+    out.is_empty() || out.room() >= WHOLE_ANSWER_OCTETS / 2
+}
+
+fn read_octets(out: &Output) -> u32 {
+    let octets = out.room().max(WHOLE_ANSWER_OCTETS / 2);
+    u32::try_from(octets)
+        .unwrap_or(READ_OCTETS)
+        .min(READ_OCTETS)
+}
