@@ -1,0 +1,255 @@
+//! Users in memory, as the lines of a passwd-file give them, and how a claim is checked against
+//! them.
+//!
+//! Reads no file and notices no change; `passwd_file` and `fixed` do.
+
+use std::{
+    collections::{HashMap, hash_map::Entry as Slot},
+    ffi::OsStr,
+    fmt,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+};
+
+use tracing::{error, warn};
+
+use super::{
+    Denial, Known, MAX_USER_OCTETS, Need,
+    hasher::Hasher,
+    scheme::{self, Exhausted, StoredPassword, Work},
+};
+use crate::account::Account;
+
+/// A line that does not give the user a way in. The operator's to mend; holds nothing secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Problem {
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The user that it is about, as far as it is text.
+    pub user: String,
+    /// What is wrong.
+    pub reason: Reason,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Reason {
+    /// An earlier line has the same user; that one counts.
+    #[error("already on line {first}, this line is ignored")]
+    Duplicate {
+        /// The line that counts.
+        first: u32,
+    },
+    /// The line begins with a colon.
+    #[error("no user name")]
+    NoUser,
+    /// The name is not UTF-8; nobody can log in under it.
+    #[error("user name is not UTF-8")]
+    NotText,
+    /// The name is longer than [`MAX_USER_OCTETS`]; nobody can log in under it.
+    #[error("user name is longer than {MAX_USER_OCTETS} octets")]
+    TooLong,
+    /// The password is missing or of no use.
+    #[error(transparent)]
+    Password(#[from] scheme::Error),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}: user {:?}: {}",
+            self.line, self.user, self.reason
+        )
+    }
+}
+
+/// Users by name. Names are compared octet by octet.
+#[derive(Debug, Default)]
+pub struct Directory {
+    users: HashMap<Box<[u8]>, Entry>,
+    /// How many users have a password of the same cost, in the order of the first of each.
+    works: Vec<(Work, usize, StoredPassword)>,
+    has_secret: bool,
+    has_hmac_md5: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    line: u32,
+    user: Result<User, Reason>,
+}
+
+#[derive(Debug)]
+struct User {
+    account: Account,
+    stored: StoredPassword,
+}
+
+impl Directory {
+    /// Reads lines of the form `user:password:uid:gid:gecos:home:shell:extra`. Everything after the
+    /// password may be missing; empty lines and lines that begin with `#` say nothing.
+    ///
+    /// A line with a problem concerns its user alone, who cannot log in; it is in the list.
+    pub fn parse(text: &[u8]) -> (Self, Vec<Problem>) {
+        let mut directory = Self::default();
+        let mut problems = Vec::new();
+        for (line, text) in (1..=u32::MAX).zip(text.split(|octet| *octet == b'\n')) {
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            if text.trim_ascii().is_empty() || text.starts_with(b"#") {
+                continue;
+            }
+            if let Err(reason) = directory.add_line(line, text) {
+                let user = text
+                    .split(|octet| *octet == b':')
+                    .next()
+                    .unwrap_or_default();
+                let user = String::from_utf8_lossy(&user[..user.len().min(MAX_USER_OCTETS)]);
+                problems.push(Problem {
+                    line,
+                    user: user.into_owned(),
+                    reason,
+                });
+            }
+        }
+        (directory, problems)
+    }
+
+    /// How many users there are, with those who cannot log in.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there are no users at all.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// Adds a user who was not read from a line. The first user of a name counts.
+    pub(super) fn add(&mut self, account: Account, stored: StoredPassword) {
+        let name = account.user.clone().into_bytes();
+        if let Slot::Vacant(slot) = self.users.entry(name.into()) {
+            slot.insert(Entry {
+                line: 0,
+                user: Ok(User {
+                    account,
+                    stored: stored.clone(),
+                }),
+            });
+            self.count(stored);
+        }
+    }
+
+    /// Checks a password. Takes the same time for users who are not there, as far as they are not
+    /// told apart by schemes: the work is that of the scheme that most users have.
+    pub(super) async fn password(
+        &self,
+        hasher: &Hasher,
+        user: &[u8],
+        password: &[u8],
+    ) -> Result<Account, Denial> {
+        let Some(entry) = self.users.get(user) else {
+            if let Some(stored) = self.decoy() {
+                hasher.pretend(stored, password).await.map_err(exhausted)?;
+            }
+            return Err(Denial::UnknownUser);
+        };
+        let known = entry.usable()?;
+        match hasher
+            .verify(user, &known.stored, password)
+            .await
+            .map_err(exhausted)?
+        {
+            true => Ok(known.account.clone()),
+            false => Err(Denial::WrongProof),
+        }
+    }
+
+    /// What is known of a user's secret.
+    pub(super) fn credential(&self, user: &[u8], need: Need) -> Result<Known, Denial> {
+        let known = self.users.get(user).ok_or(Denial::UnknownUser)?.usable()?;
+        let credential = known.stored.credential(need).ok_or(Denial::NoCredential)?;
+        Ok(Known {
+            account: known.account.clone(),
+            credential,
+        })
+    }
+
+    /// Whether there is a user for whom [`credential`](Self::credential) would give something.
+    pub(super) fn keeps(&self, need: Need) -> bool {
+        match need {
+            Need::HmacMd5 => self.has_hmac_md5,
+            Need::Secret => self.has_secret,
+        }
+    }
+
+    fn add_line(&mut self, line: u32, text: &[u8]) -> Result<(), Reason> {
+        let mut fields = text.split(|octet| *octet == b':');
+        let name = fields.next().unwrap_or_default();
+        let password = fields.next().unwrap_or_default();
+        let home = fields.nth(3).filter(|home| !home.is_empty());
+        let account = Account {
+            user: user_name(name)?.to_owned(),
+            home: home.map(|home| PathBuf::from(OsStr::from_bytes(home))),
+        };
+        let slot = match self.users.entry(name.into()) {
+            Slot::Occupied(taken) => {
+                return Err(Reason::Duplicate {
+                    first: taken.get().line,
+                });
+            }
+            Slot::Vacant(slot) => slot,
+        };
+        let stored = StoredPassword::parse(password).map_err(Reason::from);
+        let user = stored.clone().map(|stored| User { account, stored });
+        slot.insert(Entry { line, user });
+        self.count(stored?);
+        Ok(())
+    }
+
+    fn count(&mut self, stored: StoredPassword) {
+        self.has_secret |= stored.credential(Need::Secret).is_some();
+        self.has_hmac_md5 |= stored.credential(Need::HmacMd5).is_some();
+        let work = stored.work();
+        match self.works.iter_mut().find(|(known, ..)| *known == work) {
+            Some((_, users, _)) => *users += 1,
+            None => self.works.push((work, 1, stored)),
+        }
+    }
+
+    /// A stored password whose check costs what most checks cost. What it says is of no interest.
+    fn decoy(&self) -> Option<&StoredPassword> {
+        let most = self.works.iter().map(|(_, users, _)| *users).max()?;
+        self.works
+            .iter()
+            .find(|(_, users, _)| *users == most)
+            .map(|(.., stored)| stored)
+    }
+}
+
+impl Entry {
+    fn usable(&self) -> Result<&User, Denial> {
+        self.user.as_ref().map_err(|reason| {
+            warn!(line = self.line, %reason, "a user cannot log in: the line is broken");
+            Denial::Permanent
+        })
+    }
+}
+
+fn user_name(name: &[u8]) -> Result<&str, Reason> {
+    if name.is_empty() {
+        return Err(Reason::NoUser);
+    }
+    if name.len() > MAX_USER_OCTETS {
+        return Err(Reason::TooLong);
+    }
+    str::from_utf8(name).map_err(|_| Reason::NotText)
+}
+
+fn exhausted(cause: Exhausted) -> Denial {
+    error!(%cause, "a login was put off");
+    Denial::Temporary
+}
+
+#[cfg(test)]
+mod tests;

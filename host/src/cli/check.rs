@@ -1,0 +1,58 @@
+//! `popcell check`: everything that is wrong with a configuration and with the files that it names.
+//!
+//! Changes nothing, listens nowhere, opens no mailbox.
+
+use std::{fs::File, io::Read, path::Path};
+
+use super::{Failure, print};
+use crate::{
+    auth::passwd_file,
+    config::{Config, Users},
+};
+
+/// What a WebAssembly file begins with.
+const WASM_MAGIC: &[u8; 4] = b"\0asm";
+
+/// Lists what is wrong, or says that nothing is.
+pub(super) fn check(file: &Path) -> Result<(), Failure> {
+    let config = Config::load(file)?;
+    let mut problems = Vec::new();
+    match &config.users {
+        Users::PasswdFile(path) => check_users(path, &mut problems),
+        Users::One { .. } => {}
+    }
+    if let Some(path) = &config.component {
+        check_component(path, &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(Failure::Configuration(problems.join("\n")));
+    }
+    print(&format!("{}: no problems\n", file.display()))
+}
+
+fn check_users(path: &Path, problems: &mut Vec<String>) {
+    match passwd_file::problems(path) {
+        Ok(found) => {
+            problems.extend(
+                found
+                    .iter()
+                    .map(|problem| format!("{}:{problem}", path.display())),
+            );
+        }
+        Err(error) => problems.push(format!(
+            "{}: cannot be read: {}",
+            path.display(),
+            error.source
+        )),
+    }
+}
+
+fn check_component(path: &Path, problems: &mut Vec<String>) {
+    let mut magic = [0; WASM_MAGIC.len()];
+    let problem = match File::open(path).and_then(|mut file| file.read_exact(&mut magic)) {
+        Ok(()) if magic == *WASM_MAGIC => return,
+        Ok(()) => "not WebAssembly".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    problems.push(format!("{}: {problem}", path.display()));
+}

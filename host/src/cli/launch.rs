@@ -1,0 +1,118 @@
+//! From a configuration to a running server and back: log, sockets, runtime, signals.
+//!
+//! What runs in between is given.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    pin::{Pin, pin},
+};
+
+use tokio::{runtime, sync::oneshot};
+use tracing::info;
+
+use super::{Failure, print, signals::Signals, sockets};
+use crate::{config::Config, log};
+
+/// Resolves when the server is to stop: open sessions may go on for `timeouts.shutdown`, new ones
+/// are not accepted.
+pub type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What a server starts from.
+#[derive(Debug)]
+pub struct Launch {
+    /// What it was told.
+    pub config: Config,
+    /// A bound, listening and non-blocking socket for each of `config.listeners`, in their order.
+    pub sockets: Vec<TcpListener>,
+    /// What to tell whoever started us, once connections are accepted.
+    pub announcement: Announcement,
+}
+
+/// The lines that say on the standard output where the server listens.
+#[derive(Clone, Debug)]
+pub struct Announcement(String);
+
+/// Runs `serve` until it comes back, with a first signal as the wish to stop.
+pub(super) fn launch<S>(
+    config: Config,
+    hints: impl FnOnce(&[SocketAddr]) -> String,
+    serve: S,
+) -> Result<(), Failure>
+where
+    S: AsyncFnOnce(Launch, Shutdown) -> Result<(), Failure>,
+{
+    log::install(&config.log).map_err(|error| Failure::Runtime(error.into()))?;
+    start(config, hints, serve)
+}
+
+/// As [`launch`], with the log as it is.
+pub(super) fn start<S>(
+    config: Config,
+    hints: impl FnOnce(&[SocketAddr]) -> String,
+    serve: S,
+) -> Result<(), Failure>
+where
+    S: AsyncFnOnce(Launch, Shutdown) -> Result<(), Failure>,
+{
+    let sockets = sockets::bind(&config.listeners)?;
+    let announcement = Announcement::new(&sockets, hints)?;
+    let launch = Launch {
+        config,
+        sockets,
+        announcement,
+    };
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Failure::io("threads", source))?;
+    runtime.block_on(supervise(launch, serve))
+}
+
+async fn supervise<S>(launch: Launch, serve: S) -> Result<(), Failure>
+where
+    S: AsyncFnOnce(Launch, Shutdown) -> Result<(), Failure>,
+{
+    let mut signals = Signals::listen().map_err(|source| Failure::io("signals", source))?;
+    let (stop, stopped) = oneshot::channel();
+    let shutdown: Shutdown = Box::pin(async move {
+        // The sender lives as long as whoever waits here.
+        let _ = stopped.await;
+    });
+    let mut served = pin!(serve(launch, shutdown));
+    tokio::select! {
+        done = &mut served => return done,
+        () = signals.next() => info!("stopping"),
+    }
+    // Nobody to tell if the server does not listen for it.
+    let _ = stop.send(());
+    tokio::select! {
+        done = served => done,
+        () = signals.next() => Err(Failure::Interrupted),
+    }
+}
+
+impl Announcement {
+    fn new(
+        sockets: &[TcpListener],
+        hints: impl FnOnce(&[SocketAddr]) -> String,
+    ) -> Result<Self, Failure> {
+        let addresses = sockets
+            .iter()
+            .map(TcpListener::local_addr)
+            .collect::<Result<Vec<_>, _>>();
+        let addresses = addresses.map_err(|source| Failure::io("listening socket", source))?;
+        let mut text: String = addresses
+            .iter()
+            .map(|address| format!("popcell: listening on {address}\n"))
+            .collect();
+        text.push_str(&hints(&addresses));
+        Ok(Self(text))
+    }
+
+    /// Prints the lines. To be called once the server accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Io`] if the standard output cannot be written.
+    pub fn print(&self) -> Result<(), Failure> {
+        print(&self.0)
+    }
+}

@@ -1,0 +1,76 @@
+//! Listening sockets, bound before anything else is done.
+//!
+//! Accepts nothing: that is the server's.
+
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::Failure;
+use crate::config::Listener;
+
+/// Connections that the system keeps for us until they are accepted. Linux takes the least of this
+/// and `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
+/// A non-blocking socket for each listener, in their order.
+pub(super) fn bind(listeners: &[Listener]) -> Result<Vec<TcpListener>, Failure> {
+    let bind_one = |listener: &Listener| {
+        let failed = |source| Failure::io(format!("listen on {}", listener.address), source);
+        listen(listener.address).map_err(failed)
+    };
+    listeners.iter().map(bind_one).collect()
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // After a restart, connections of before must not keep us from the port.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` takes IPv4 too, whatever the system's default is.
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_zero_takes_a_free_port_for_each_listener() {
+        let listener = Listener::new("127.0.0.1:0".parse().expect("address"));
+        let sockets = bind(&[listener, listener]).expect("bound");
+        let addresses: Vec<SocketAddr> = sockets
+            .iter()
+            .map(|socket| socket.local_addr().expect("bound"))
+            .collect();
+        assert!(
+            addresses.iter().all(|address| address.port() != 0),
+            "{addresses:?}"
+        );
+        assert_ne!(addresses[0], addresses[1]);
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_named_and_unavailable() {
+        let free = Listener::new("127.0.0.1:0".parse().expect("address"));
+        let first = bind(&[free]).expect("bound");
+        let address = first[0].local_addr().expect("bound");
+        let failure = bind(&[Listener::new(address)]).expect_err("taken");
+        assert_eq!(failure.code(), 69);
+        assert!(
+            failure
+                .to_string()
+                .starts_with(&format!("listen on {address}: ")),
+            "{failure}"
+        );
+    }
+}

@@ -1,0 +1,358 @@
+//! The configuration: what an operator may choose, checked and in plain values.
+//!
+//! Opens no socket and no mailbox: whether files that it names exist is for `popcell check` and
+//! for the start of the server to find out. The text of the file is `document.rs`'s, what a value
+//! may be is `rule.rs`'s, which keys there are is `schema.rs`'s.
+
+mod document;
+mod problem;
+mod quantity;
+mod rule;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr},
+    num::NonZero,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+pub use self::problem::{Problem, Problems};
+use crate::{auth::secret::Secret, mailbox::template::Template};
+
+/// The version of the file's format that this program reads.
+pub const VERSION: i64 = 1;
+
+/// Longest `session.hostname`: the challenge that carries it has 128 octets at most
+/// (`connection.challenge` in `wit/pop3.wit`), and half of them are its random part.
+pub const MAX_HOSTNAME_OCTETS: usize = 64;
+
+/// Everything that the server is told.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen; at least one.
+    pub listeners: Vec<Listener>,
+    /// Who may log in.
+    pub users: Users,
+    /// Where mail is stored.
+    pub mailbox: Mailbox,
+    /// What sessions say and accept.
+    pub session: Session,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// How much of everything there may be.
+    pub limits: Limits,
+    /// How to log.
+    pub log: Log,
+    /// The component that speaks POP3, or `None` for the embedded one.
+    pub component: Option<PathBuf>,
+}
+
+/// One address to listen on (`[[listener]]`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Listener {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Where passwords are accepted without TLS.
+    pub plaintext_login: PlaintextLogin,
+}
+
+/// Where a password may cross a connection without TLS. Ways of logging in that do not send it are
+/// not meant.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PlaintextLogin {
+    /// Nowhere.
+    Never,
+    /// From this machine only.
+    #[default]
+    Loopback,
+    /// From everywhere. Whoever sees the network sees the passwords.
+    Always,
+}
+
+/// The users (`[users]`).
+#[derive(Debug)]
+pub enum Users {
+    /// A file in Dovecot's passwd-file format.
+    PasswdFile(PathBuf),
+    /// One user alone, from the command line.
+    One {
+        /// The name, as the client has to send it.
+        name: String,
+        /// The password, as the client has to send it.
+        password: Secret,
+    },
+}
+
+/// The mail store (`[mailbox]`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mailbox {
+    /// Where a user's Maildir is.
+    pub maildir: Template,
+    /// Whether a Maildir that is missing is made at login.
+    pub create: bool,
+    /// Where unique ids come from.
+    pub uidl: Uidl,
+}
+
+/// Where unique ids come from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Uidl {
+    /// From `dovecot-uidlist` where there is one, else from the file name.
+    #[default]
+    Auto,
+    /// From the file name.
+    Filename,
+}
+
+/// What sessions say and accept (`[session]`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Session {
+    /// The server's name in challenges.
+    pub hostname: String,
+    /// The text of the greeting: 1 to 256 printable octets without `<`.
+    pub greeting: String,
+    /// Whether APOP is offered.
+    pub apop: bool,
+    /// SASL mechanisms to offer, best first.
+    pub mechanisms: Vec<String>,
+    /// What CAPA says of the implementation, or `None` to say nothing.
+    pub implementation: Option<String>,
+    /// What CAPA says of expiry, or `None` to say nothing. Only said, not enforced.
+    pub expire: Option<Expire>,
+    /// What CAPA says of the least time between logins; zero says nothing. Only said, not enforced.
+    pub login_delay: Duration,
+}
+
+/// When the site deletes mail by itself (RFC 2449, section 6.7, EXPIRE).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Expire {
+    /// Never.
+    Never,
+    /// So many days after delivery; 0 when mail is not kept after it was read.
+    Days(u32),
+}
+
+/// How long things may take (`[timeouts]`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timeouts {
+    /// How long a session that is logged in may be silent.
+    pub idle: Duration,
+    /// How long a connection may take until it is logged in.
+    pub login: Duration,
+    /// How long a client may take no octet at all of an answer.
+    pub write: Duration,
+    /// How long open sessions may go on after the server was told to stop.
+    pub shutdown: Duration,
+}
+
+/// How much of everything there may be (`[limits]`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Connections at a time.
+    pub connections: u32,
+    /// Connections at a time from one address.
+    pub connections_per_address: u32,
+    /// Octets of a command line, its end counted; at most 16,384.
+    pub line_octets: usize,
+    /// Octets of commands that wait for their turn; beyond them the host stops reading.
+    pub input_octets: usize,
+    /// Bad commands before login that end a session.
+    pub bad_commands: u32,
+    /// Bad commands in a row after login that end a session.
+    pub bad_commands_after_login: u32,
+    /// Failed logins that end a session.
+    pub failed_logins: u32,
+    /// How late the first failed login from an address is answered; further ones are later.
+    pub failed_login_delay: Duration,
+    /// Octets of memory of one component instance.
+    pub cell_memory: usize,
+    /// Time on the processor for one call into the component.
+    pub call_time: Duration,
+    /// Passwords that are hashed at a time.
+    pub hash_threads: NonZero<usize>,
+}
+
+/// How to log (`[log]`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Log {
+    /// The shape of a line.
+    pub format: LogFormat,
+    /// The least weighty events that are written.
+    pub level: LogLevel,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogFormat {
+    /// As Dovecot writes them.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// The weight of an event, heaviest first.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogLevel {
+    /// Something that was promised did not happen.
+    Error,
+    /// An operator should look at it.
+    Warn,
+    /// Starts, logins, ends.
+    #[default]
+    Info,
+    /// Deviations.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+impl Config {
+    /// A configuration with defaults for everything that has one.
+    pub fn new(listeners: Vec<Listener>, users: Users, mailbox: Mailbox) -> Self {
+        Self {
+            listeners,
+            users,
+            mailbox,
+            session: Session::default(),
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            log: Log::default(),
+            component: None,
+        }
+    }
+
+    /// Reads the file at `path`. Relative paths in it start at its directory.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the file, in the order of its lines; the operator is to blame.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let octets = fs::read(path).map_err(|error| Problems::unreadable(path, &error))?;
+        match str::from_utf8(&octets) {
+            Ok(text) => Self::parse(text, path),
+            Err(error) => Err(Problems::not_utf8(path, &octets, error)),
+        }
+    }
+
+    /// Reads the text of a configuration file that lies, or might lie, at `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
+        schema::read(text, path)
+    }
+}
+
+impl Listener {
+    /// A listener with defaults for everything but its address.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            plaintext_login: PlaintextLogin::default(),
+        }
+    }
+}
+
+impl PlaintextLogin {
+    /// Whether a client at this address may send its password without TLS.
+    pub fn allows(self, peer: IpAddr) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Loopback => peer.to_canonical().is_loopback(),
+            Self::Always => true,
+        }
+    }
+}
+
+impl Mailbox {
+    /// A store with defaults for everything but its place.
+    pub fn new(maildir: Template) -> Self {
+        Self {
+            maildir,
+            create: false,
+            uidl: Uidl::default(),
+        }
+    }
+}
+
+impl Session {
+    /// The capability lines that are the host's to say (`connection.announce`).
+    pub fn announce(&self) -> Vec<String> {
+        let implementation = self
+            .implementation
+            .iter()
+            .map(|name| format!("IMPLEMENTATION {name}"));
+        let expire = self.expire.iter().map(|expire| match expire {
+            Expire::Never => "EXPIRE NEVER".to_owned(),
+            Expire::Days(days) => format!("EXPIRE {days}"),
+        });
+        let login_delay = (!self.login_delay.is_zero()).then(|| {
+            format!(
+                "LOGIN-DELAY {}",
+                self.login_delay.as_millis().div_ceil(1000)
+            )
+        });
+        implementation.chain(expire).chain(login_delay).collect()
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            hostname: machine_name(),
+            greeting: "Popcell ready".to_owned(),
+            apop: false,
+            mechanisms: ["PLAIN", "LOGIN", "CRAM-MD5"].map(str::to_owned).to_vec(),
+            implementation: Some("Popcell".to_owned()),
+            expire: Some(Expire::Never),
+            login_delay: Duration::ZERO,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_mins(10),
+            login: Duration::from_mins(1),
+            write: Duration::from_mins(1),
+            shutdown: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            connections_per_address: 10,
+            line_octets: 16_384,
+            input_octets: 65_536,
+            bad_commands: 3,
+            bad_commands_after_login: 20,
+            failed_logins: 3,
+            failed_login_delay: Duration::from_secs(2),
+            cell_memory: 1 << 20,
+            call_time: Duration::from_millis(100),
+            hash_threads: thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
+        }
+    }
+}
+
+/// The machine's name, if it can stand in a challenge.
+fn machine_name() -> String {
+    let system = rustix::system::uname();
+    let name = system
+        .nodename()
+        .to_str()
+        .ok()
+        .filter(|name| rule::is_hostname(name));
+    name.unwrap_or("localhost").to_owned()
+}

@@ -1,0 +1,263 @@
+//! The keys of the file: where each goes and what it may be.
+//!
+//! The bounds that stand here are the bounds; `examples/popcell.toml` says the same to operators.
+
+use std::{num::NonZero, path::Path, time::Duration};
+
+use super::{
+    Config, Expire, Limits, Listener, Log, LogFormat, LogLevel, Mailbox, PlaintextLogin, Session,
+    Timeouts, Uidl, Users, VERSION,
+    document::{Report, Section},
+    problem::Problems,
+    rule,
+};
+use crate::{auth::sasl::MECHANISMS, mailbox::template::Template};
+
+const PLAINTEXT_LOGIN: [(&str, PlaintextLogin); 3] = [
+    ("never", PlaintextLogin::Never),
+    ("loopback", PlaintextLogin::Loopback),
+    ("always", PlaintextLogin::Always),
+];
+
+const UIDL: [(&str, Uidl); 2] = [("auto", Uidl::Auto), ("filename", Uidl::Filename)];
+
+const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+const LEVELS: [(&str, LogLevel); 5] = [
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
+
+/// Longest time that any timeout may be: a mistake beyond it, not a wish.
+const DAY: Duration = Duration::from_hours(24);
+
+/// RFC 1939 §3: an inactivity timer must last ten minutes at least.
+const LEAST_IDLE: Duration = Duration::from_mins(10);
+
+/// The shortest command line that RFC 2449 §4 has a server accept.
+const LEAST_LINE_OCTETS: usize = 255;
+
+/// The longest line that may enter a component (`session.lines` in `wit/pop3.wit`).
+const MOST_LINE_OCTETS: usize = 16_384;
+
+/// Below this a component has no room for its own stack and one window of a maildrop.
+const LEAST_CELL_MEMORY: usize = 256 << 10;
+
+/// Calls are timed by a tick of a millisecond; ten of them make its error bearable.
+const LEAST_CALL_TIME: Duration = Duration::from_millis(10);
+
+/// Reads a whole file.
+pub(super) fn read(text: &str, path: &Path) -> Result<Config, Problems> {
+    let report = Report::new(text);
+    let config = report.document().and_then(|table| {
+        let mut root = Section::root(&table, &report);
+        let config = config(&mut root, path.parent().unwrap_or_else(|| Path::new("")));
+        root.finish();
+        config
+    });
+    let problems = report.into_problems();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        Some(_) | None => Err(Problems::new(path, problems)),
+    }
+}
+
+/// `None` only if a problem has been reported.
+fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
+    root.require("version", rule::number(VERSION..=VERSION));
+    let listeners = listeners(root);
+    let users = users(root.table("users"), base);
+    let mailbox = mailbox(root.table("mailbox"), base);
+    let session = session(root.table("session"));
+    let timeouts = timeouts(root.table("timeouts"));
+    let limits = limits(root.table("limits"));
+    let log = log(root.table("log"));
+    let mut component = root.table("component");
+    let file = component.get("file", rule::path(base));
+    component.finish();
+    Some(Config {
+        listeners,
+        users: users?,
+        mailbox: mailbox?,
+        session,
+        timeouts,
+        limits,
+        log,
+        component: file,
+    })
+}
+
+fn listeners(root: &mut Section<'_>) -> Vec<Listener> {
+    let mut listeners: Vec<Listener> = Vec::new();
+    let sections = root.tables("listener");
+    if sections.is_empty() {
+        root.fault(
+            Some("listener"),
+            "[[listener]] is missing; expected at least one".to_owned(),
+        );
+    }
+    for mut section in sections {
+        let address = section.require("address", rule::address());
+        let plaintext_login = section.get("plaintext_login", rule::choice(&PLAINTEXT_LOGIN));
+        if let Some(address) = address {
+            let plaintext_login = plaintext_login.unwrap_or_default();
+            if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
+                let message = format!("{address} is the address of another [[listener]]");
+                section.fault(Some("address"), message);
+            }
+            listeners.push(Listener {
+                address,
+                plaintext_login,
+            });
+        }
+        section.finish();
+    }
+    listeners
+}
+
+fn users(mut section: Section<'_>, base: &Path) -> Option<Users> {
+    let passwd_file = section.require("passwd_file", rule::path(base));
+    section.finish();
+    passwd_file.map(Users::PasswdFile)
+}
+
+fn mailbox(mut section: Section<'_>, base: &Path) -> Option<Mailbox> {
+    let maildir = maildir(&mut section, base);
+    let create = section.get("create", rule::boolean()).unwrap_or_default();
+    let uidl = section.get("uidl", rule::choice(&UIDL)).unwrap_or_default();
+    section.finish();
+    maildir.map(|maildir| Mailbox {
+        maildir,
+        create,
+        uidl,
+    })
+}
+
+fn maildir(section: &mut Section<'_>, base: &Path) -> Option<Template> {
+    let text = section.require("maildir", rule::template(base))?;
+    let report = |error| {
+        let key = section.named("maildir");
+        section.fault(Some("maildir"), format!("{key} cannot be used: {error}"));
+    };
+    text.parse::<Template>().map_err(report).ok()
+}
+
+fn session(mut section: Section<'_>) -> Session {
+    let mut session = Session::default();
+    let hostname = "a host name of at most 64 characters";
+    section.set(
+        &mut session.hostname,
+        "hostname",
+        rule::text(hostname, rule::is_hostname),
+    );
+    let greeting = "1 to 256 printable ASCII characters without \"<\"";
+    section.set(
+        &mut session.greeting,
+        "greeting",
+        rule::text(greeting, rule::is_greeting),
+    );
+    section.set(&mut session.apop, "apop", rule::boolean());
+    mechanisms(&mut section, &mut session.mechanisms);
+    let implementation = "words of printable ASCII characters, 200 in all";
+    let implementation = rule::text(implementation, rule::is_implementation).or_false();
+    section.set(
+        &mut session.implementation,
+        "implementation",
+        implementation,
+    );
+    let days = rule::word_or_number("never", Expire::Never, 0..=36_500, Expire::Days);
+    section.set(&mut session.expire, "expire", days.or_false());
+    section.set(
+        &mut session.login_delay,
+        "login_delay",
+        rule::duration(Duration::ZERO..=DAY),
+    );
+    section.finish();
+    session
+}
+
+fn mechanisms(section: &mut Section<'_>, target: &mut Vec<String>) {
+    let known: Vec<_> = MECHANISMS
+        .iter()
+        .map(|known| (known.name, known.name))
+        .collect();
+    let Some(names) = section.list("mechanisms", &rule::choice(&known)) else {
+        return;
+    };
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            let key = section.named("mechanisms");
+            section.fault(Some("mechanisms"), format!("{key} names {name} twice"));
+        }
+    }
+    *target = names.into_iter().map(str::to_owned).collect();
+}
+
+fn timeouts(mut section: Section<'_>) -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    let second = Duration::from_secs(1);
+    section.set(&mut timeouts.idle, "idle", rule::duration(LEAST_IDLE..=DAY));
+    section.set(&mut timeouts.login, "login", rule::duration(second..=DAY));
+    section.set(&mut timeouts.write, "write", rule::duration(second..=DAY));
+    section.set(
+        &mut timeouts.shutdown,
+        "shutdown",
+        rule::duration(Duration::ZERO..=DAY),
+    );
+    section.finish();
+    timeouts
+}
+
+fn limits(mut section: Section<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let count = || rule::number(1..=1_000_000);
+    section.set(&mut limits.connections, "connections", count());
+    section.set(
+        &mut limits.connections_per_address,
+        "connections_per_address",
+        count(),
+    );
+    let line = rule::size(LEAST_LINE_OCTETS..=MOST_LINE_OCTETS);
+    section.set(&mut limits.line_octets, "line_octets", line);
+    let input = rule::size(LEAST_LINE_OCTETS..=16 << 20);
+    section.set(&mut limits.input_octets, "input_octets", input);
+    section.set(&mut limits.bad_commands, "bad_commands", count());
+    section.set(
+        &mut limits.bad_commands_after_login,
+        "bad_commands_after_login",
+        count(),
+    );
+    section.set(&mut limits.failed_logins, "failed_logins", count());
+    let delay = rule::duration(Duration::ZERO..=Duration::from_mins(1));
+    section.set(&mut limits.failed_login_delay, "failed_login_delay", delay);
+    section.set(
+        &mut limits.cell_memory,
+        "cell_memory",
+        rule::size(LEAST_CELL_MEMORY..=1 << 30),
+    );
+    let call_time = rule::duration(LEAST_CALL_TIME..=Duration::from_mins(1));
+    section.set(&mut limits.call_time, "call_time", call_time);
+    let threads = section.get("hash_threads", rule::number(1..=1024));
+    limits.hash_threads = threads
+        .and_then(NonZero::new)
+        .unwrap_or(limits.hash_threads);
+    if limits.input_octets < limits.line_octets {
+        let key = section.named("input_octets");
+        let line = limits.line_octets;
+        let message = format!("{key} cannot be less than \"line_octets\", which is {line}");
+        section.fault(Some("input_octets"), message);
+    }
+    section.finish();
+    limits
+}
+
+fn log(mut section: Section<'_>) -> Log {
+    let mut log = Log::default();
+    section.set(&mut log.format, "format", rule::choice(&FORMATS));
+    section.set(&mut log.level, "level", rule::choice(&LEVELS));
+    section.finish();
+    log
+}

@@ -1,0 +1,146 @@
+//! The lock that one POP3 session at a time holds on a maildrop.
+//!
+//! Stops other POP3 sessions of this server only: delivery agents and IMAP servers do not know it
+//! and need not, because a name in a Maildir is never reused and a session keeps its own numbers.
+
+use std::os::unix::fs::FileExt;
+
+use rustix::{
+    fd::{BorrowedFd, OwnedFd},
+    fs::{FlockOperation, OFlags},
+    io::Errno,
+};
+
+use super::place;
+
+/// The file that is locked. It stays when the lock is released: removing it would let two sessions
+/// lock two files of the same name.
+const FILE: &str = "popcell-lock";
+
+/// Most octets of the owner's text.
+const MAX_OWNER_OCTETS: usize = 200;
+
+/// Why the lock was not taken.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Error {
+    /// Somebody holds it: the text that they wrote into it.
+    Held(String),
+    /// The system refused.
+    Io(Errno),
+}
+
+/// The lock. It is the descriptor's, not the process's: two sessions of one process exclude each
+/// other, and the system releases it with the process, so that none is ever stale.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: OwnedFd,
+}
+
+impl Lock {
+    /// Takes the lock in `directory` for `session`, or says at once who has it.
+    pub(super) fn take(directory: BorrowedFd<'_>, session: &str) -> Result<Self, Error> {
+        let (file, _) = place::open_regular(directory, FILE, OFlags::RDWR | OFlags::CREATE)
+            .map_err(Error::Io)?;
+        let locked = rustix::io::retry_on_intr(|| {
+            rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+        });
+        match locked {
+            Ok(()) => Ok(Self {
+                _file: sign(file, session),
+            }),
+            Err(Errno::WOULDBLOCK) => Err(Error::Held(owner(file))),
+            Err(errno) => Err(Error::Io(errno)),
+        }
+    }
+}
+
+/// Writes down who holds the lock, for people: the file's time says since when. A disk that is full
+/// must not keep anybody from deleting mail, so a failure is of no account.
+fn sign(file: OwnedFd, session: &str) -> OwnedFd {
+    let process = rustix::process::getpid().as_raw_nonzero();
+    let mut owner = format!("process {process}, session {}", session.escape_default());
+    owner.truncate(MAX_OWNER_OCTETS);
+    owner.push('\n');
+    let file = std::fs::File::from(file);
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.write_all_at(owner.as_bytes(), 0));
+    if let Err(error) = written {
+        tracing::debug!(%error, "the owner of a maildrop lock is not written down");
+    }
+    file.into()
+}
+
+/// Who holds the lock, as the log may show it.
+fn owner(file: OwnedFd) -> String {
+    let mut text = [0; MAX_OWNER_OCTETS];
+    let read = std::fs::File::from(file)
+        .read_at(&mut text, 0)
+        .unwrap_or_default();
+    let owner = text[..read].trim_ascii().escape_ascii().to_string();
+    if owner.is_empty() {
+        "an unknown session".to_owned()
+    } else {
+        owner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use rustix::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn two_sessions_of_one_process_exclude_each_other() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let directory = File::open(root.path()).expect("the directory");
+        let first = Lock::take(directory.as_fd(), "one").expect("free");
+        let Err(Error::Held(owner)) = Lock::take(directory.as_fd(), "two") else {
+            panic!("a second session has the lock");
+        };
+        assert_eq!(
+            owner,
+            format!("process {}, session one", std::process::id())
+        );
+        drop(first);
+        drop(Lock::take(directory.as_fd(), "three").expect("released by its owner"));
+    }
+
+    #[test]
+    fn the_file_of_a_dead_session_is_no_lock() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let directory = File::open(root.path()).expect("the directory");
+        fs::write(root.path().join(FILE), "process 1, session dead\n").expect("a lock file");
+        assert!(Lock::take(directory.as_fd(), "two").is_ok());
+    }
+
+    #[test]
+    fn a_session_name_can_not_forge_a_line_of_the_log() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let directory = File::open(root.path()).expect("the directory");
+        let _lock = Lock::take(directory.as_fd(), &format!("a\nb{}", "\u{e9}".repeat(300)));
+        let Err(Error::Held(owner)) = Lock::take(directory.as_fd(), "two") else {
+            panic!("a second session has the lock");
+        };
+        assert!(
+            owner.contains("session a\\\\nb") && !owner.contains('\n'),
+            "{owner}"
+        );
+        assert!(owner.len() <= MAX_OWNER_OCTETS * 2, "{owner}");
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_lock_is_not_followed() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let directory = File::open(root.path()).expect("the directory");
+        let victim = root.path().join("victim");
+        fs::write(&victim, "precious").expect("a file");
+        std::os::unix::fs::symlink(&victim, root.path().join(FILE)).expect("a link");
+        let refused = Lock::take(directory.as_fd(), "two").expect_err("a link");
+        assert_eq!(refused, Error::Io(Errno::LOOP));
+        assert_eq!(fs::read(&victim).expect("the file"), b"precious");
+    }
+}

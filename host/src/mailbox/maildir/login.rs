@@ -1,0 +1,197 @@
+//! Opening a Maildir for a session: lock, unfinished business, listing, sizes, unique ids.
+//!
+//! Runs on a thread that may block. What a session does with the maildrop is in `maildrop.rs`.
+
+use std::{fs::File, io::Read, path::Path};
+
+use rustix::{fs::OFlags, io::Errno};
+
+use super::{
+    Uidl, commit,
+    error::Error,
+    lock::{self, Lock},
+    maildrop::Contents,
+    measure::{self, Taken},
+    paths::Paths,
+    place::{self, Place, Whereabouts},
+    scan::Listing,
+    sizes::{self, Known, Line, Shown},
+    uid::{self, Named},
+    uidlist::UidList,
+};
+
+const UID_LIST: &str = "dovecot-uidlist";
+
+/// Three million messages: what is larger is not a list of a maildrop.
+const MAX_UID_LIST_OCTETS: u64 = 256 * 1024 * 1024;
+
+/// A Maildir that is locked and read.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// Its directories.
+    pub(super) place: Place,
+    /// Its lock.
+    pub(super) lock: Lock,
+    /// Its messages.
+    pub(super) contents: Contents,
+    /// Where they are.
+    pub(super) paths: Paths,
+}
+
+/// Locks the Maildir for `session` and takes its snapshot.
+pub(super) fn open(whereabouts: &Whereabouts, uidl: Uidl, session: &str) -> Result<Opened, Error> {
+    let place = Place::open(whereabouts)?;
+    let lock = Lock::take(place.state(), session).map_err(|error| match error {
+        lock::Error::Held(holder) => Error::InUse {
+            path: place.state_path.clone(),
+            holder,
+        },
+        lock::Error::Io(errno) => Error::io(&place.state_path, errno),
+    })?;
+    commit::recover(&place, &mut commit::Unwatched)?;
+    let (contents, paths) = read(&place, uidl)?;
+    Ok(Opened {
+        place,
+        lock,
+        contents,
+        paths,
+    })
+}
+
+/// Takes the snapshot and remembers what it cost to find out.
+fn read(place: &Place, uidl: Uidl) -> Result<(Contents, Paths), Error> {
+    let remembered = sizes::load(place.state());
+    let known = Known::parse(&remembered);
+    let mut listing = Listing::scan(place).map_err(|error| Error::scan(&place.path, error))?;
+    let lines = measure::recall(&listing, &known);
+    let taken = measure::take(place, &mut listing, &lines)?;
+    let list = match uidl {
+        Uidl::Auto => read_uid_list(place),
+        Uidl::Filename => Vec::new(),
+    };
+    let list = parse_uid_list(&list, &place.path);
+    let messages = messages(&listing, &lines);
+    let named = match uidl {
+        Uidl::Auto => uid::by_history(&messages, list.as_ref()),
+        Uidl::Filename => uid::by_name(&messages),
+    };
+    remember(place, &known, &lines, &messages, &taken, &named);
+    arrange(place, &listing, &taken, &named)
+}
+
+/// What is known of each message for the choice of its unique id.
+fn messages<'a>(listing: &'a Listing, lines: &[Option<Line<'a>>]) -> Vec<uid::Message<'a>> {
+    let message = |(found, line): (_, &Option<Line<'a>>)| uid::Message {
+        unique: listing.unique(found),
+        inode: found.inode,
+        shown: line.map_or(Shown::Undecided, |line| line.shown),
+    };
+    listing.found.iter().zip(lines).map(message).collect()
+}
+
+/// Puts the messages in order.
+fn arrange(
+    place: &Place,
+    listing: &Listing,
+    taken: &[Taken],
+    named: &[Named<'_>],
+) -> Result<(Contents, Paths), Error> {
+    let too_many = || Error::TooMany {
+        path: place.path.clone(),
+    };
+    let mut order: Vec<usize> = (0..listing.found.len()).collect();
+    // Stable: messages without a number stay in order of delivery.
+    order.sort_by_key(|index| named[*index].order);
+    let (mut contents, mut paths) = (Contents::with_capacity(order.len()), Paths::default());
+    for index in order {
+        let (octets, stored) = match taken[index] {
+            Taken::Counted(size) => (size.wire, Some(size.stored)),
+            Taken::Claimed { wire } => (wire, None),
+            Taken::Missing => continue,
+        };
+        contents
+            .push(octets, stored, &named[index].uid)
+            .map_err(|_| too_many())?;
+        paths
+            .push_path(listing.path(&listing.found[index]))
+            .map_err(|_| too_many())?;
+    }
+    contents.shrink();
+    paths.shrink();
+    Ok((contents, paths))
+}
+
+/// Remembers what was not known yet.
+fn remember(
+    place: &Place,
+    known: &Known<'_>,
+    lines: &[Option<Line<'_>>],
+    messages: &[uid::Message<'_>],
+    taken: &[Taken],
+    named: &[Named<'_>],
+) {
+    let line = |index: usize| {
+        let size = match taken[index] {
+            Taken::Counted(size) => Some(size),
+            Taken::Claimed { .. } => None,
+            Taken::Missing => return None,
+        };
+        // A choice that an earlier configuration made is kept for a later one.
+        let shown = match (named[index].shown()?, messages[index].shown) {
+            (Shown::Undecided, earlier) => earlier,
+            (shown, _) => shown,
+        };
+        Some(Line {
+            size,
+            shown,
+            unique: messages[index].unique,
+        })
+    };
+    let is_new = |(index, line): &(usize, Line<'_>)| lines[*index] != Some(*line);
+    let all = (0..messages.len()).filter_map(|index| Some((index, line(index)?)));
+    let added: Vec<Line<'_>> = all.clone().filter(is_new).map(|(_, line)| line).collect();
+    sizes::save(
+        place.state(),
+        known,
+        &added,
+        messages.len(),
+        all.map(|(_, line)| line),
+    );
+}
+
+/// The octets of Dovecot's list, none if there is none that can be read.
+fn read_uid_list(place: &Place) -> Vec<u8> {
+    match place::open_regular(place.root(), UID_LIST, OFlags::RDONLY) {
+        Ok((file, _)) => {
+            let mut text = Vec::new();
+            match File::from(file)
+                .take(MAX_UID_LIST_OCTETS)
+                .read_to_end(&mut text)
+            {
+                Ok(_) => return text,
+                Err(error) => tracing::warn!(path = ?place.path, %error, "no uid list"),
+            }
+        }
+        Err(Errno::NOENT) => {}
+        Err(errno) => tracing::warn!(path = ?place.path, %errno, "no uid list"),
+    }
+    Vec::new()
+}
+
+fn parse_uid_list<'a>(text: &'a [u8], path: &Path) -> Option<UidList<'a>> {
+    if text.is_empty() {
+        return None;
+    }
+    match UidList::parse(text) {
+        Ok(list) => {
+            if list.bad_lines > 0 {
+                tracing::warn!(?path, lines = list.bad_lines, "bad lines in the uid list");
+            }
+            Some(list)
+        }
+        Err(error) => {
+            tracing::warn!(?path, %error, "the uid list is ignored");
+            None
+        }
+    }
+}

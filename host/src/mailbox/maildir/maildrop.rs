@@ -1,0 +1,323 @@
+//! A Maildir in a session: what was announced at login, messages, the commit.
+//!
+//! Reads in the task, because mail that was just measured or listed is in memory; looks for lost
+//! messages, measures and removes on threads that may block.
+
+use std::sync::Arc;
+
+use rustix::{fd::OwnedFd, fs::Stat, io::Errno};
+
+use super::{
+    Uidl,
+    commit::{self, Marked},
+    error, locate,
+    lock::Lock,
+    login::Opened,
+    paths::Paths,
+    place::Place,
+    reader::{self, Reader},
+    scan::Listing,
+    sizes::{self, Line, Shown, Size},
+};
+use crate::{
+    capability::{Answer, Fault, Maildrop, Message, Unfinished},
+    snapshot::{self, Snapshot},
+};
+
+/// The octets of a message's file are not known, or its wire form is longer by more than this.
+const UNKNOWN: u32 = u32::MAX;
+
+/// What was found at login, fixed since.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    snapshot: Snapshot,
+    /// By how many octets each message is longer on the wire than in its file, or [`UNKNOWN`].
+    growth: Vec<u32>,
+}
+
+impl Contents {
+    /// No messages, and room for so many.
+    pub(super) fn with_capacity(messages: usize) -> Self {
+        Self {
+            snapshot: Snapshot::with_capacity(messages),
+            growth: Vec::with_capacity(messages),
+        }
+    }
+
+    /// Adds a message: its octets on the wire, those of its file if they are known, its unique id.
+    pub(super) fn push(
+        &mut self,
+        octets: u64,
+        stored: Option<u64>,
+        uid: &[u8],
+    ) -> Result<(), snapshot::Error> {
+        let growth = stored.and_then(|stored| u32::try_from(octets.checked_sub(stored)?).ok());
+        self.snapshot.push(octets, uid)?;
+        self.growth.push(growth.unwrap_or(UNKNOWN));
+        Ok(())
+    }
+
+    /// Gives back what was reserved and not used.
+    pub(super) fn shrink(&mut self) {
+        self.snapshot.shrink();
+        self.growth.shrink_to_fit();
+    }
+
+    /// The octets of a message's file, if they are known.
+    fn stored(&self, number: u32) -> Option<u64> {
+        let growth = self
+            .growth
+            .get(index(number)?)
+            .filter(|growth| **growth != UNKNOWN)?;
+        self.snapshot.size(number)?.checked_sub(u64::from(*growth))
+    }
+}
+
+/// A Maildir, locked by this session.
+pub(super) struct LockedMaildir {
+    place: Arc<Place>,
+    contents: Arc<Contents>,
+    /// Where each message was when it was looked for last.
+    paths: Arc<Paths>,
+    /// Released when it is dropped, last.
+    _lock: Lock,
+    uidl: Uidl,
+    user: String,
+    session: String,
+}
+
+impl LockedMaildir {
+    /// What `user` sees of an opened Maildir in `session`.
+    pub(super) fn new(opened: Opened, uidl: Uidl, user: String, session: String) -> Self {
+        Self {
+            place: Arc::new(opened.place),
+            contents: Arc::new(opened.contents),
+            paths: Arc::new(opened.paths),
+            _lock: opened.lock,
+            uidl,
+            user,
+            session,
+        }
+    }
+
+    async fn open_checked(&mut self, number: u32) -> Result<Box<dyn Message>, Fault> {
+        let index = index(number)
+            .filter(|index| *index < self.paths.len())
+            .ok_or(Fault::Gone)?;
+        let announced = self.contents.snapshot.size(number).ok_or(Fault::Gone)?;
+        let (file, stat) = self
+            .find(index)
+            .await
+            .map_err(|errno| self.failed(number, errno))?;
+        let memo = Memo {
+            place: Arc::clone(&self.place),
+            unique: self.paths.unique(index).into(),
+            shown: self.shown(number, index),
+        };
+        let file = match self.contents.stored(number) {
+            Some(stored) if stored == reader::stored(&stat) => file,
+            Some(_) => return Err(memo.changed()),
+            None => memo.check_claim(file, stat, announced).await?,
+        };
+        Ok(Box::new(MailFile {
+            reader: Reader::new(file, announced),
+            memo,
+            fault: None,
+        }))
+    }
+
+    /// Opens a message, under its new name if it was renamed.
+    async fn find(&mut self, index: usize) -> Result<(OwnedFd, Stat), Errno> {
+        match self.place.open_message(self.paths.get(index)) {
+            Err(Errno::NOENT) => {
+                self.follow().await?;
+                self.place.open_message(self.paths.get(index))
+            }
+            opened => opened,
+        }
+    }
+
+    /// Looks where all messages are: who renamed one has often renamed more.
+    async fn follow(&mut self) -> Result<(), Errno> {
+        let (place, paths) = (Arc::clone(&self.place), Arc::clone(&self.paths));
+        let followed = tokio::task::spawn_blocking(move || {
+            let listing = Listing::scan(&place).map_err(|error| {
+                tracing::warn!(path = ?place.path, %error, "messages can not be looked for");
+                Errno::IO
+            })?;
+            locate::follow(&paths, &listing).map_err(|_| Errno::NOMEM)
+        });
+        self.paths = Arc::new(followed.await.map_err(|_| Errno::CANCELED)??);
+        Ok(())
+    }
+
+    /// How the message is to be remembered.
+    fn shown(&self, number: u32, index: usize) -> RememberedUid {
+        let uid = self.contents.snapshot.uid(number).unwrap_or_default();
+        match self.uidl {
+            Uidl::Filename => RememberedUid::Undecided,
+            Uidl::Auto if uid == self.paths.unique(index) => RememberedUid::Name,
+            Uidl::Auto => RememberedUid::Given(uid.into()),
+        }
+    }
+
+    fn failed(&self, number: u32, errno: Errno) -> Fault {
+        let fault = error::fault(errno);
+        let (path, session) = (&self.place.path, &self.session);
+        match fault {
+            Fault::Gone => tracing::debug!(?path, session, number, "a message is gone"),
+            Fault::Permanent | Fault::Temporary => {
+                tracing::warn!(?path, session, number, %errno, "a message can not be opened");
+            }
+        }
+        fault
+    }
+
+    /// Removes the messages with these numbers; on a thread that may block.
+    fn remove(&self, deleted: &[u32]) -> Result<(), Unfinished> {
+        let (user, session) = (&self.user, &self.session);
+        let mut marked = Vec::with_capacity(deleted.len());
+        for number in deleted {
+            let Some(uid) = self.contents.snapshot.uid(*number) else {
+                continue;
+            };
+            let uid = uid.escape_ascii();
+            tracing::debug!(user, session, number, %uid, "a message is to be removed");
+            let index = index(*number).unwrap_or(usize::MAX);
+            marked.push(Marked {
+                index,
+                stored: self.contents.stored(*number),
+            });
+        }
+        let result = commit::commit(&self.place, &self.paths, &marked, &mut commit::Unwatched);
+        match result {
+            Ok(()) => tracing::debug!(user, session, removed = marked.len(), "commit"),
+            Err(Unfinished { removed, kept }) => {
+                tracing::warn!(user, session, removed, kept, "the commit is not finished");
+            }
+        }
+        result
+    }
+}
+
+impl Maildrop for LockedMaildir {
+    fn snapshot(&self) -> &Snapshot {
+        &self.contents.snapshot
+    }
+
+    fn open(&mut self, number: u32) -> Answer<'_, Result<Box<dyn Message>, Fault>> {
+        Box::pin(self.open_checked(number))
+    }
+
+    fn commit(self: Box<Self>, deleted: Vec<u32>) -> Answer<'static, Result<(), Unfinished>> {
+        Box::pin(async move {
+            if deleted.is_empty() {
+                return Ok(());
+            }
+            let kept = u32::try_from(deleted.len()).unwrap_or(u32::MAX);
+            // The lock goes with `self`: it is released when the thread is done, whoever waits.
+            let removed = tokio::task::spawn_blocking(move || self.remove(&deleted)).await;
+            removed.unwrap_or_else(|error| {
+                tracing::error!(%error, "a commit did not run to its end");
+                Err(Unfinished { removed: 0, kept })
+            })
+        })
+    }
+}
+
+fn index(number: u32) -> Option<usize> {
+    usize::try_from(number.checked_sub(1)?).ok()
+}
+
+/// The unique id of a message, as it is remembered.
+#[derive(Debug)]
+enum RememberedUid {
+    Undecided,
+    Name,
+    Given(Box<[u8]>),
+}
+
+/// What it takes to remember the size of a message, or to forget it.
+#[derive(Debug)]
+struct Memo {
+    place: Arc<Place>,
+    unique: Box<[u8]>,
+    shown: RememberedUid,
+}
+
+impl Memo {
+    /// Counts a message whose size was only claimed, before the first octet of it is sent.
+    async fn check_claim(
+        &self,
+        file: OwnedFd,
+        stat: Stat,
+        announced: u64,
+    ) -> Result<OwnedFd, Fault> {
+        let stored = reader::stored(&stat);
+        let counted = tokio::task::spawn_blocking(move || {
+            reader::measure(&file, stored).map(|wire| (wire, file))
+        });
+        let counted = counted.await.unwrap_or(Err(Errno::CANCELED));
+        let (wire, file) = counted.map_err(error::fault)?;
+        self.note(Some(reader::size(wire, &stat)));
+        if wire == announced {
+            Ok(file)
+        } else {
+            Err(self.warn())
+        }
+    }
+
+    /// The message is not what was announced. The next login takes its size again.
+    fn changed(&self) -> Fault {
+        self.note(None);
+        self.warn()
+    }
+
+    fn warn(&self) -> Fault {
+        let message = self.unique.escape_ascii();
+        let path = &self.place.path;
+        tracing::warn!(?path, %message, "a message is not what was announced at login");
+        Fault::Gone
+    }
+
+    fn note(&self, size: Option<Size>) {
+        let shown = match &self.shown {
+            RememberedUid::Undecided => Shown::Undecided,
+            RememberedUid::Name => Shown::OfName,
+            RememberedUid::Given(uid) => Shown::As(uid),
+        };
+        sizes::note(
+            self.place.state(),
+            Line {
+                size,
+                shown,
+                unique: &self.unique,
+            },
+        );
+    }
+}
+
+/// A message that is being read. It outlives the maildrop if it has to.
+#[derive(Debug)]
+struct MailFile {
+    reader: Reader,
+    memo: Memo,
+    /// What ended the message. It is of no more use then.
+    fault: Option<Fault>,
+}
+
+impl Message for MailFile {
+    fn read(&mut self, max: usize) -> Answer<'_, Result<Vec<u8>, Fault>> {
+        let result = match self.fault {
+            Some(fault) => Err(fault),
+            None => self.reader.read(max),
+        };
+        if let (Err(fault), None) = (&result, self.fault) {
+            self.fault = Some(*fault);
+            if *fault == Fault::Gone {
+                self.memo.changed();
+            }
+        }
+        Box::pin(std::future::ready(result))
+    }
+}

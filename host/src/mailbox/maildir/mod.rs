@@ -1,0 +1,179 @@
+//! Mail in Maildirs, as Postfix, Exim, Dovecot and getmail write them.
+//!
+//! A message is one file and stays so: nothing here moves a message or writes into one. The only
+//! files of our own are `popcell-lock`, `popcell-sizes` and, during a commit, `popcell-journal`.
+//!
+//! The life of a session: [`login`] locks the Maildir and takes the snapshot, [`maildrop`] opens
+//! and reads messages, [`commit`] removes them. What each of them relies on:
+//!
+//! * A file does not change under the unique part of its name, but other programs rename it at any
+//!   time to keep its flags: [`locate`] finds it again.
+//! * A size is the number of octets that are sent. It is counted once and remembered by [`sizes`];
+//!   a message that is not what was announced is never sent to its end.
+//! * Messages in `new` are read where they are: moving them to `cur` is what tells an IMAP server
+//!   that its user has been notified of them, which POP3 knows nothing of.
+
+mod commit;
+mod error;
+mod journal;
+mod locate;
+mod lock;
+mod login;
+mod maildrop;
+mod measure;
+mod name;
+mod paths;
+mod place;
+mod reader;
+mod scan;
+mod sizes;
+mod uid;
+mod uidlist;
+
+use super::{
+    Mailbox, OpenError,
+    template::{AccountError, Template},
+};
+use crate::{
+    account::Account,
+    capability::{Answer, Maildrop},
+};
+use error::Error;
+use maildrop::LockedMaildir;
+use place::Whereabouts;
+
+/// Where unique ids come from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Uidl {
+    /// What was shown before, else what `dovecot-uidlist` says, else the file's name.
+    ///
+    /// The id under which a message was shown first is kept, even if Dovecot lists the message
+    /// later. To import a `dovecot-uidlist` after the first login, remove `popcell-sizes`.
+    #[default]
+    Auto,
+    /// The unique part of the file's name, as qmail and Courier do it.
+    Filename,
+}
+
+/// How mail is stored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Options {
+    /// The Maildir of a user.
+    pub root: Template,
+    /// A directory for the lock and the remembered sizes of a user, made when it is missing. None:
+    /// they are in the Maildir. The journal of a commit is always there, with the mail.
+    pub state: Option<Template>,
+    /// Whether a missing Maildir is made: an empty maildrop for a user who never got mail. What
+    /// stands in `root` in front of the first variable has to exist, and is not made. Otherwise
+    /// a missing Maildir is [`OpenError::Temporary`]: an empty answer would make clients forget
+    /// which messages they have seen, and a disk that is not mounted looks the same.
+    pub create: bool,
+    /// Where unique ids come from.
+    pub uidl: Uidl,
+}
+
+impl Options {
+    /// Maildirs at `root` that exist, with everything in them.
+    pub fn new(root: Template) -> Self {
+        Self {
+            root,
+            state: None,
+            create: false,
+            uidl: Uidl::default(),
+        }
+    }
+}
+
+/// Two users would share a state directory and so each other's lock. The operator's fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the state directory must contain the variables that the maildir does")]
+pub struct SharedState;
+
+/// A store of Maildirs.
+#[derive(Clone, Debug)]
+pub struct Maildir {
+    options: Options,
+}
+
+impl Maildir {
+    /// A store with these options. Touches no file.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedState`] if the options let two users share what belongs to one.
+    pub fn new(options: Options) -> Result<Self, SharedState> {
+        match &options.state {
+            Some(state) if !state.distinguishes(&options.root) => Err(SharedState),
+            Some(_) | None => Ok(Self { options }),
+        }
+    }
+
+    fn whereabouts(&self, account: &Account) -> Result<Whereabouts, AccountError> {
+        let Options {
+            root,
+            state,
+            create,
+            uidl: _,
+        } = &self.options;
+        Ok(Whereabouts {
+            root: root.path(account)?,
+            state: state
+                .as_ref()
+                .map(|state| state.path(account))
+                .transpose()?,
+            create_below: if *create { root.fixed(account) } else { None },
+        })
+    }
+
+    async fn open_for(
+        &self,
+        account: &Account,
+        session: &str,
+    ) -> Result<Box<dyn Maildrop>, OpenError> {
+        let user = &account.user;
+        let whereabouts = self.whereabouts(account).map_err(|error| {
+            tracing::warn!(?user, session, %error, "no maildir for a user");
+            OpenError::Permanent
+        })?;
+        let (uidl, owner) = (self.options.uidl, session.to_owned());
+        let opened =
+            tokio::task::spawn_blocking(move || login::open(&whereabouts, uidl, &owner)).await;
+        let opened = opened.map_err(|error| {
+            tracing::error!(?user, session, %error, "opening a maildir did not run to its end");
+            OpenError::Temporary
+        })?;
+        match opened {
+            Ok(opened) => {
+                let maildrop = LockedMaildir::new(opened, uidl, user.clone(), session.to_owned());
+                Ok(Box::new(maildrop))
+            }
+            Err(error) => {
+                log(user, session, &error);
+                Err(error.blame())
+            }
+        }
+    }
+}
+
+impl Mailbox for Maildir {
+    fn open<'a>(
+        &'a self,
+        account: &'a Account,
+        session: &'a str,
+    ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>> {
+        Box::pin(self.open_for(account, session))
+    }
+}
+
+/// A lock that is held is everyday business; the rest is for an operator to see.
+fn log(user: &str, session: &str, error: &Error) {
+    match error.blame() {
+        OpenError::InUse => tracing::debug!(?user, session, %error, "no maildrop"),
+        OpenError::Temporary | OpenError::Permanent => {
+            tracing::warn!(?user, session, %error, "no maildrop");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! Stored mail: the trait and its backends.
+//!
+//! A *mailbox* is the store behind a user; a *maildrop* is what one session sees of it, locked and
+//! with its numbers fixed. Knows nothing of the sandbox, of credentials or of the protocol.
+
+pub mod maildir;
+pub mod memory;
+pub mod template;
+mod wire;
+
+use crate::{
+    account::Account,
+    capability::{Answer, Maildrop},
+};
+
+/// Why a maildrop could not be opened. The cause is logged where it is found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OpenError {
+    /// Another session holds the lock.
+    InUse,
+    /// The storage's fault; trying again later can help.
+    Temporary,
+    /// The storage's fault; an operator has to act.
+    Permanent,
+}
+
+/// A store of mail for many users.
+pub trait Mailbox: Send + Sync {
+    /// Locks the maildrop of `account` for `session` and takes its snapshot.
+    ///
+    /// `session` names the session in the lock and in the log. Dropping the answer releases the
+    /// lock again.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]; no lock is held then.
+    fn open<'a>(
+        &'a self,
+        account: &'a Account,
+        session: &'a str,
+    ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>>;
+}

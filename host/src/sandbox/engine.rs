@@ -1,0 +1,130 @@
+//! The engine that all cells share: its settings, the pool of instances, the epoch clock.
+//!
+//! Settings only. What runs in it is in `registry.rs` and `instance.rs`.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
+
+use super::Error;
+
+/// How often running guests are looked at. A guest that computes for longer lets others run in
+/// between.
+pub(super) const TICK: Duration = Duration::from_millis(5);
+
+/// What the engine is built for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EngineOptions {
+    /// Cells that may be alive at once. Address space is reserved for each, memory is not.
+    pub cells: u32,
+    /// Octets of linear memory that one cell may have.
+    pub cell_memory: usize,
+}
+
+/// Octets of stack for the guest. The session does not recurse; a hostile guest that does is
+/// trapped here.
+const WASM_STACK_OCTETS: usize = 128 * 1024;
+
+/// Octets of a fiber: the guest's stack, and room for the host's imports on top of it.
+const FIBER_STACK_OCTETS: usize = 384 * 1024;
+
+/// Octets of one cell's memory that stay mapped when the cell is gone, so that the next one in its
+/// place starts without page faults.
+const KEEP_RESIDENT_OCTETS: usize = 64 * 1024;
+
+/// Core instances, tables and memories of one component. Ours has three instances (the session and
+/// two shims that wit-component adds) with a table each and one memory; a component that was built
+/// with a standard library has a few more.
+const CORE_INSTANCES_PER_CELL: u32 = 8;
+const TABLES_PER_CELL: u32 = 4;
+const MEMORIES_PER_CELL: u32 = 2;
+
+/// Builds the engine.
+///
+/// # Errors
+///
+/// [`Error::Engine`]: the system does not allow what the options ask for.
+pub(super) fn engine(options: EngineOptions) -> Result<wasmtime::Engine, Error> {
+    let mut config = Config::new();
+    config
+        .strategy(Strategy::Cranelift)
+        // Calls cost a third without it, and the contract has no concurrent calls.
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_OCTETS)
+        .async_stack_size(FIBER_STACK_OCTETS)
+        .memory_init_cow(true)
+        .wasm_memory64(false)
+        .wasm_backtrace_max_frames(None)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options)));
+    wasmtime::Engine::new(&config).map_err(|error| Error::Engine(format!("{error:#}")))
+}
+
+fn pool(options: EngineOptions) -> PoolingAllocationConfig {
+    let cells = options.cells;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(cells)
+        .total_core_instances(cells.saturating_mul(CORE_INSTANCES_PER_CELL))
+        .total_memories(cells)
+        .total_tables(cells.saturating_mul(TABLES_PER_CELL))
+        .total_stacks(cells)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_CELL)
+        .max_tables_per_component(TABLES_PER_CELL)
+        .max_memories_per_component(MEMORIES_PER_CELL)
+        .max_memory_size(options.cell_memory)
+        .linear_memory_keep_resident(KEEP_RESIDENT_OCTETS);
+    pool
+}
+
+/// The thread that moves the epoch on. It stops when this is dropped.
+#[derive(Debug)]
+pub(super) struct EpochClock {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EpochClock {
+    /// Starts the clock of this engine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`]: no thread could be had.
+    pub(super) fn start(engine: &wasmtime::Engine) -> Result<Self, Error> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let (stop, engine) = (Arc::clone(&stop), engine.weak());
+            thread::Builder::new().name("epoch".into()).spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    thread::park_timeout(TICK);
+                    let Some(engine) = engine.upgrade() else {
+                        return;
+                    };
+                    engine.increment_epoch();
+                }
+            })
+        };
+        let thread = thread.map_err(|error| Error::Engine(format!("epoch thread: {error}")))?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for EpochClock {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It does nothing that could panic; there is nobody to tell if it did.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What a server serves, and with what: put together from the configuration, or by an embedder.
+//!
+//! The one place where backends are chosen. Opens files; listens nowhere.
+
+use std::{fs, io, path::PathBuf, sync::Arc};
+
+use crate::{
+    account::Account,
+    auth::{
+        Auth,
+        fixed::FixedUsers,
+        hasher::{self, Hasher},
+        passwd_file::{self, PasswdFile},
+        scheme::{self, StoredPassword},
+    },
+    config::{Config, Uidl, Users},
+    mailbox::{
+        Mailbox,
+        maildir::{self, Maildir},
+    },
+    sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox},
+};
+
+/// Why services can not be had. The operator is to blame, or the machine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The component's file can not be read.
+    #[error("component {}: {source}", path.display())]
+    Component {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The mail store's options do not go together.
+    #[error("mailbox: {0}")]
+    Mailbox(#[from] maildir::SharedState),
+    /// The one user's password can not be one.
+    #[error("password: {0}")]
+    Password(#[from] scheme::Error),
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    /// The component does not work in the sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    /// The users' file can not be read.
+    #[error(transparent)]
+    Users(#[from] passwd_file::Error),
+}
+
+/// The parts of a server that stand behind its sessions.
+#[derive(Clone)]
+pub struct Services {
+    /// Who may log in.
+    pub auth: Arc<dyn Auth>,
+    /// Where the mail is.
+    pub mailbox: Arc<dyn Mailbox>,
+    /// What speaks POP3.
+    pub sandbox: Arc<Sandbox>,
+}
+
+impl Services {
+    /// Opens what the configuration names: the users, the mail store, the component.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn open(config: &Config) -> Result<Self, Error> {
+        Ok(Self {
+            auth: auth(config)?,
+            mailbox: mailbox(config)?,
+            sandbox: Arc::new(sandbox(config)?),
+        })
+    }
+}
+
+fn auth(config: &Config) -> Result<Arc<dyn Auth>, Error> {
+    let threads = config.limits.hash_threads;
+    let hasher = Hasher::new(hasher::Limits {
+        threads,
+        ..hasher::Limits::default()
+    })?;
+    Ok(match &config.users {
+        Users::PasswdFile(path) => Arc::new(PasswdFile::open(path, hasher)?),
+        Users::One { name, password } => {
+            let account = Account {
+                user: name.clone(),
+                home: None,
+            };
+            let stored = [b"{PLAIN}", password.expose()].concat();
+            let stored = StoredPassword::parse(&stored)?;
+            Arc::new(FixedUsers::new([(account, stored)], hasher))
+        }
+    })
+}
+
+fn mailbox(config: &Config) -> Result<Arc<dyn Mailbox>, Error> {
+    let mut options = maildir::Options::new(config.mailbox.maildir.clone());
+    options.create = config.mailbox.create;
+    options.uidl = match config.mailbox.uidl {
+        Uidl::Auto => maildir::Uidl::Auto,
+        Uidl::Filename => maildir::Uidl::Filename,
+    };
+    Ok(Arc::new(Maildir::new(options)?))
+}
+
+/// The engine and its component, compiled: the slow part of a start.
+///
+/// # Errors
+///
+/// [`Error::Component`] and [`Error::Sandbox`].
+pub fn sandbox(config: &Config) -> Result<Sandbox, Error> {
+    let limits = &config.limits;
+    let options = EngineOptions {
+        cells: limits.connections,
+        cell_memory: limits.cell_memory,
+    };
+    let sandbox = match &config.component {
+        Some(path) => {
+            let read = fs::read(path);
+            let wasm = read.map_err(|source| Error::Component {
+                path: path.clone(),
+                source,
+            })?;
+            Sandbox::new(options, limits.call_time, &wasm)
+        }
+        None => Sandbox::new(options, limits.call_time, EMBEDDED_COMPONENT),
+    };
+    Ok(sandbox?)
+}

@@ -1,0 +1,111 @@
+//! The built component in its sandbox, without a socket.
+//!
+//! The same calls as `native`, through wasmtime and everything that the host checks there.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use popcell::sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox, Session};
+use popcell_component::{Connection, Next, Step};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    called::{Called, Door, Manner},
+    fake::{FakeHost, World},
+};
+
+/// The door to sessions in a sandbox.
+pub struct Sandboxed {
+    sandbox: Sandbox,
+    runtime: Runtime,
+}
+
+impl Sandboxed {
+    /// A driver that calls the embedded component in this manner.
+    ///
+    /// # Errors
+    ///
+    /// The system does not give what the engine needs.
+    pub fn driver(manner: Manner) -> Result<Called<Self>> {
+        let options = EngineOptions {
+            cells: 4,
+            cell_memory: 1024 * 1024,
+        };
+        // Unoptimised builds on busy machines: no test is about the time of a call here.
+        let sandbox = Sandbox::new(options, Duration::from_secs(30), EMBEDDED_COMPONENT)?;
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        Ok(Called::new(Self { sandbox, runtime }, manner))
+    }
+}
+
+impl Door for Sandboxed {
+    type Session = Session;
+
+    fn enter(&self, world: &World, host: &FakeHost) -> Result<Session> {
+        let connection = connection(&world.scene().connection);
+        let session = self.sandbox.session(host.lend(), &connection);
+        self.runtime.block_on(session).context("no session")
+    }
+
+    fn greet(&self, session: &mut Session) -> Result<Step> {
+        step(self.runtime.block_on(session.greet())?)
+    }
+
+    fn lines(&self, session: &mut Session, lines: &[u8], max: u32) -> Result<Step> {
+        step(self.runtime.block_on(session.lines(lines, max))?)
+    }
+
+    fn more(&self, session: &mut Session, max: u32) -> Result<Step> {
+        step(self.runtime.block_on(session.more(max))?)
+    }
+
+    fn overlong(&self, session: &mut Session) -> Result<Step> {
+        step(self.runtime.block_on(session.overlong())?)
+    }
+
+    fn park(
+        &self,
+        session: Session,
+        world: &World,
+        host: &FakeHost,
+        look: &dyn Fn(&[u8]) -> Result<()>,
+    ) -> Result<Session> {
+        let parked = self.runtime.block_on(session.suspend())?;
+        look(&parked.state)?;
+        let connection = connection(&world.scene().connection);
+        let session = self.sandbox.resume(host.lend(), parked, &connection);
+        self.runtime
+            .block_on(session)
+            .context("its own state is refused")
+    }
+}
+
+/// The same facts in the sandbox's words.
+pub fn connection(connection: &Connection) -> sandbox::Connection {
+    sandbox::Connection {
+        banner: connection.banner.clone(),
+        challenge: connection.challenge.clone(),
+        tls: connection.tls,
+        may_start_tls: connection.may_start_tls,
+        may_login: connection.may_login,
+        mechanisms: connection.mechanisms.clone(),
+        announce: connection.announce.clone(),
+        max_bad_commands: connection.max_bad_commands,
+        max_bad_commands_after_login: connection.max_bad_commands_after_login,
+    }
+}
+
+fn step(step: sandbox::Step) -> Result<Step> {
+    let next = match step.next {
+        sandbox::Next::Lines => Next::Lines,
+        sandbox::Next::More => Next::More,
+        sandbox::Next::StartTls => Next::StartTls,
+        sandbox::Next::Close => Next::Close,
+        sandbox::Next::Abort => Next::Abort,
+    };
+    Ok(Step {
+        consumed: u32::try_from(step.consumed)?,
+        output: step.output,
+        next,
+    })
+}

@@ -1,0 +1,126 @@
+//! A whole server in this process, on a port of its own.
+//!
+//! Starts and stops it. What it serves is given; what is said to it is the client's.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{Arc, LazyLock},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use popcell::{
+    auth::{Auth, secret::Secret},
+    config::{Config, Listener, Mailbox, Users},
+    mailbox,
+    sandbox::{EMBEDDED_COMPONENT, EngineOptions, Sandbox},
+    server::Server,
+    services::Services,
+};
+use tokio::{runtime::Builder, sync::oneshot};
+
+/// One engine for all servers of a test program: compiling the component takes longer than most
+/// tests.
+static SANDBOX: LazyLock<Arc<Sandbox>> = LazyLock::new(|| {
+    let options = EngineOptions {
+        cells: 128,
+        cell_memory: 1024 * 1024,
+    };
+    // Unoptimised builds on busy machines: no test is about the time of a call here.
+    let sandbox = Sandbox::new(options, Duration::from_secs(30), EMBEDDED_COMPONENT);
+    Arc::new(sandbox.expect("an engine and the embedded component"))
+});
+
+/// A server that runs until this is dropped.
+pub struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A configuration for tests: no delays, nothing announced, one listener on a free port.
+///
+/// # Panics
+///
+/// Never: the template in it is valid.
+pub fn config() -> Config {
+    let listener = Listener::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let users = Users::One {
+        name: String::new(),
+        password: Secret::new(Vec::new()),
+    };
+    let template = "/nonexistent".parse().expect("a template");
+    let mut config = Config::new(vec![listener], users, Mailbox::new(template));
+    config.session.implementation = None;
+    config.session.expire = None;
+    config.limits.failed_login_delay = Duration::ZERO;
+    config.limits.connections_per_address = 100;
+    config.timeouts.login = Duration::from_secs(600);
+    config
+}
+
+impl Running {
+    /// Starts a server with these backends instead of those that the configuration names.
+    ///
+    /// # Errors
+    ///
+    /// What the system or the server says.
+    pub fn start(
+        config: &Config,
+        auth: Arc<dyn Auth>,
+        mailbox: Arc<dyn mailbox::Mailbox>,
+    ) -> Result<Self> {
+        let socket = TcpListener::bind(config.listeners.first().context("no listener")?.address)?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        let services = Services {
+            auth,
+            mailbox,
+            sandbox: Arc::clone(&SANDBOX),
+        };
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let server = {
+            let _inside = runtime.enter();
+            Server::new(config, vec![socket], services)?
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::spawn(move || {
+            runtime.block_on(server.run(async {
+                // Dropping the sender stops the server as well.
+                let _ = stopped.await;
+            }));
+        });
+        Ok(Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Tells it to stop and waits until it has.
+    ///
+    /// # Panics
+    ///
+    /// If the server did.
+    pub fn stop(mut self) {
+        self.stop = None;
+        let thread = self.thread.take().expect("taken here only");
+        assert!(thread.join().is_ok(), "the server panicked");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A test that fails already says more than this could.
+            let _ = thread.join();
+        }
+    }
+}
