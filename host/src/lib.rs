@@ -1,4 +1,30 @@
-//! x
+//! The host of Popcell: everything that touches the world.
+//!
+//! It owns sockets, timers, credentials and mail, and feeds lines into one sandboxed component
+//! instance for each connection. It speaks no POP3: what is said is the component's, and the
+//! contract between the two is `wit/pop3.wit`.
+//!
+//! ```text
+//!   cli ─▶ services ─▶ server ─▶ connection ─▶ sandbox ─▶ (component)
+//!              │                     │            │
+//!              │                  framing      capability ◀─ login ─▶ auth
+//!              └──────────────────────────────────────────────┴─────▶ mailbox
+//! ```
+//!
+//! * [`cli`], [`config`]: the command line and the file; [`services`] puts together what they ask
+//!   for.
+//! * [`server`]: listeners and limits; a connection's loop and its line framing are private to it.
+//! * [`sandbox`]: the only module that knows wasmtime.
+//! * [`capability`], [`snapshot`], [`account`]: the words in which the sandbox and the stores speak
+//!   to each other.
+//! * [`login`], [`auth`], [`mailbox`]: who may log in, and what they then hold.
+//! * [`end`], [`log`]: why a session ended, and how that is written down.
+//!
+//! The guest is hostile, always: what it passes is bounded in `sandbox`, once. So is the client,
+//! and so is a mail file.
+
+#![forbid(unsafe_code)]
+
 pub mod account;
 mod addresses;
 pub mod auth;

@@ -282,11 +282,7 @@ fn admit(
     let task = Arc::clone(shared);
     shared.connections.spawn(async move {
         let held = (permit, place);
-        let abort = task.abort.clone();
-        // Whatever is dropped here releases its maildrop and deletes nothing.
-        abort
-            .run_until_cancelled(serve(stream, peer, plaintext_login, &task))
-            .await;
+        serve(stream, peer, plaintext_login, &task).await;
         drop::<(OwnedSemaphorePermit, Place)>(held);
     });
 }
@@ -314,7 +310,11 @@ async fn serve(
     let begun = begin(stream, &origin, may_send_password, started, shared).await;
     match begun {
         Ok((mut connection, watch)) => {
-            let end = connection.serve(&shared.shutdown).await;
+            // Cut off, it drops its maildrop: the lock is released and nothing deleted.
+            let end = tokio::select! {
+                end = connection.serve(&shared.shutdown) => end,
+                () = shared.abort.cancelled() => End::Shutdown,
+            };
             log_end(
                 &origin,
                 &end,
