@@ -12,11 +12,11 @@ use rustix::io::Errno;
 
 use super::{
     error::Error,
+    identity::Identity,
     journal::{self, Target},
     locate::{self, Spot},
     paths::{self, Paths},
     place::Place,
-    reader,
     scan::{self, Listing},
 };
 use crate::capability::Unfinished;
@@ -203,13 +203,13 @@ fn resolve(place: &Place, paths: &Paths, marked: &[Marked]) -> (Vec<Target>, Tal
 
 /// The file at `path`, if it still is what the session saw.
 fn target(place: &Place, path: &CStr, stored: Option<u64>) -> Result<Target, Errno> {
-    let stat = place.stat(path)?;
-    if stored.is_some_and(|stored| stored != reader::stored(&stat)) {
+    let file = place.stat(path)?;
+    if stored.is_some_and(|stored| stored != file.stored) {
         return Err(Errno::STALE);
     }
     Ok(Target {
         path: path.to_owned(),
-        inode: stat.st_ino,
+        file,
     })
 }
 
@@ -230,12 +230,12 @@ enum Removal {
 fn remove(
     place: &Place,
     path: &CStr,
-    inode: u64,
+    file: Identity,
     watch: &mut impl Watch,
 ) -> Result<Removal, Errno> {
     watch.before(Step::Unlink)?;
     let removal = match place.stat(path) {
-        Ok(stat) if stat.st_ino != inode => return Ok(Removal::Other),
+        Ok(found) if found != file => return Ok(Removal::Other),
         Ok(_) => place.unlink(path),
         Err(errno) => Err(errno),
     };
@@ -250,7 +250,7 @@ fn remove(
 fn remove_all(place: &Place, targets: &[Target], tally: &mut Tally, watch: &mut impl Watch) {
     let mut moved = Vec::new();
     for target in targets {
-        match remove(place, &target.path, target.inode, watch) {
+        match remove(place, &target.path, target.file, watch) {
             Ok(Removal::Done) => tally.removed += 1,
             Ok(Removal::Absent | Removal::Other) => moved.push(target),
             Err(errno) => keep(place, &target.path, errno, tally),
@@ -294,29 +294,36 @@ fn remove_moved<'a>(
         let candidates = names
             .get(paths::unique(&target.path))
             .map_or(&[][..], Vec::as_slice);
-        match remove_first(place, candidates, target.inode, watch) {
-            Ok(Removal::Done | Removal::Other) => tally.removed += 1,
+        match remove_first(place, candidates, target.file, watch) {
+            Ok(Removal::Done) => tally.removed += 1,
+            Ok(Removal::Absent) if candidates.is_empty() => tally.removed += 1,
             Ok(Removal::Absent) => again.push(target),
+            Ok(Removal::Other) => keep(place, &target.path, Errno::STALE, tally),
             Err(errno) => keep(place, &target.path, errno, tally),
         }
     }
     again
 }
 
-/// Removes the one of `candidates` that is the file. [`Removal::Other`]: none of them is.
+/// Removes the one of `candidates` that is the file. [`Removal::Absent`]: one of them is gone, or
+/// there is none. [`Removal::Other`]: all are other files.
 fn remove_first(
     place: &Place,
     candidates: &[&CStr],
-    inode: u64,
+    file: Identity,
     watch: &mut impl Watch,
 ) -> Result<Removal, Errno> {
-    let mut result = Removal::Other;
+    let mut absent = candidates.is_empty();
     for path in candidates {
-        match remove(place, path, inode, watch)? {
+        match remove(place, path, file, watch)? {
             Removal::Done => return Ok(Removal::Done),
-            Removal::Absent => result = Removal::Absent,
+            Removal::Absent => absent = true,
             Removal::Other => {}
         }
     }
-    Ok(result)
+    Ok(if absent {
+        Removal::Absent
+    } else {
+        Removal::Other
+    })
 }

@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 
 use super::{
     commit::{Step, Watch},
-    name, paths,
+    identity::Identity,
+    paths,
     place::{self, Place},
 };
 
@@ -34,7 +35,7 @@ pub(super) struct Target {
     /// Folder and name.
     pub(super) path: CString,
     /// The file: a name may come to belong to another one.
-    pub(super) inode: u64,
+    pub(super) file: Identity,
 }
 
 /// A journal that was found.
@@ -62,9 +63,9 @@ pub(super) fn write(
     watch.before(Step::EndJournal)?;
     file.write_all(&end).map_err(|error| place::errno(&error))?;
     watch.before(Step::SyncJournal)?;
-    rustix::fs::fsync(&file)?;
+    place::sync(&file)?;
     watch.before(Step::SyncJournalName)?;
-    rustix::fs::fsync(place.root())
+    place::sync(place.root())
 }
 
 /// Removes the journal, and so that it can not come back after a crash.
@@ -76,17 +77,17 @@ pub(super) fn remove(place: &Place, watch: &mut impl Watch) -> Result<(), Errno>
         Err(errno) => return Err(errno),
     }
     watch.before(Step::SyncRemoval)?;
-    rustix::fs::fsync(place.root())
+    place::sync(place.root())
 }
 
 /// The journal that an earlier session left behind, if it did.
 pub(super) fn load(place: &Place) -> Result<Option<Found>, Errno> {
-    let (file, stat) = match place::open_regular(place.root(), FILE, OFlags::RDONLY) {
+    let (file, identity) = match place::open_regular(place.root(), FILE, OFlags::RDONLY) {
         Ok(opened) => opened,
         Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(errno),
     };
-    if u64::try_from(stat.st_size).is_ok_and(|octets| octets > MAX_OCTETS) {
+    if identity.stored > MAX_OCTETS {
         return Ok(Some(Found::Incomplete));
     }
     let mut text = Vec::new();
@@ -99,7 +100,7 @@ pub(super) fn load(place: &Place) -> Result<Option<Found>, Errno> {
 fn encode(targets: &[Target]) -> (Vec<u8>, Vec<u8>) {
     let mut body = HEADER.to_vec();
     for target in targets {
-        body.extend_from_slice(format!("{} ", target.inode).as_bytes());
+        body.extend_from_slice(target.file.to_string().as_bytes());
         body.extend_from_slice(target.path.as_bytes_with_nul());
     }
     let mut end = END.to_vec();
@@ -123,14 +124,13 @@ fn decode(text: &[u8]) -> Option<Vec<Target>> {
 
 /// An entry. Its path leads to a message, or it is none of ours.
 fn target(entry: &[u8]) -> Option<Target> {
-    let space = memchr::memchr(b' ', entry)?;
-    let (inode, path) = (name::number(&entry[..space])?, &entry[space + 1..]);
+    let (file, path) = Identity::parse(entry)?;
     let path = CStr::from_bytes_with_nul(path)
         .ok()
         .filter(|path| paths::is_message(path))?;
     Some(Target {
         path: path.to_owned(),
-        inode,
+        file,
     })
 }
 
@@ -142,11 +142,17 @@ fn digest(octets: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    const SEEN: Identity = Identity {
+        stored: 5,
+        modified: 1_700_000_000_000_000_005,
+        inode: 7,
+    };
+
     fn targets() -> Vec<Target> {
-        [(c"new/1.a\nb c", 7), (c"cur/2.\xff:2,S", u64::MAX)]
-            .map(|(path, inode)| Target {
+        [c"new/1.a\nb c", c"cur/2.\xff:2,S"]
+            .map(|path| Target {
                 path: path.to_owned(),
-                inode,
+                file: SEEN,
             })
             .to_vec()
     }
@@ -186,7 +192,7 @@ mod tests {
         ] {
             let target = Target {
                 path: path.to_owned(),
-                inode: 1,
+                file: SEEN,
             };
             assert_eq!(decode(&text(&[target])), None, "{path:?}");
         }

@@ -47,10 +47,10 @@ pub(super) fn locate(paths: &Paths, listing: &Listing) -> Vec<Spot> {
 pub(super) fn follow(paths: &Paths, listing: &Listing) -> Result<Paths, paths::TooMany> {
     let mut followed = Paths::default();
     for (index, spot) in locate(paths, listing).into_iter().enumerate() {
-        followed.push_path(match spot {
-            Spot::At(place) => listing.paths.get(place),
-            Spot::Gone | Spot::Unsure => paths.get(index),
-        })?;
+        match spot {
+            Spot::At(place) => followed.push_from(&listing.paths, place)?,
+            Spot::Gone | Spot::Unsure => followed.push_from(paths, index)?,
+        };
     }
     followed.shrink();
     Ok(followed)

@@ -33,7 +33,17 @@ pub(super) enum Error {
 /// other, and the system releases it with the process, so that none is ever stale.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: OwnedFd,
+    file: OwnedFd,
+}
+
+/// Closing would do, but for a program that is being started by another thread at this moment: it
+/// has a copy of the descriptor until it runs.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(errno) = rustix::fs::flock(&self.file, FlockOperation::Unlock) {
+            tracing::debug!(%errno, "a maildrop lock is released by closing it");
+        }
+    }
 }
 
 impl Lock {
@@ -46,7 +56,7 @@ impl Lock {
         });
         match locked {
             Ok(()) => Ok(Self {
-                _file: sign(file, session),
+                file: sign(file, session),
             }),
             Err(Errno::WOULDBLOCK) => Err(Error::Held(owner(file))),
             Err(errno) => Err(Error::Io(errno)),

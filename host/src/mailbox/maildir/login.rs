@@ -9,13 +9,14 @@ use rustix::{fs::OFlags, io::Errno};
 use super::{
     Uidl, commit,
     error::Error,
+    known::Known,
     lock::{self, Lock},
     maildrop::Contents,
     measure::{self, Taken},
     paths::Paths,
     place::{self, Place, Whereabouts},
     scan::Listing,
-    sizes::{self, Known, Line, Shown},
+    sizes::{self, Line, Shown},
     uid::{self, Named},
     uidlist::UidList,
 };
@@ -105,7 +106,7 @@ fn arrange(
     let (mut contents, mut paths) = (Contents::with_capacity(order.len()), Paths::default());
     for index in order {
         let (octets, stored) = match taken[index] {
-            Taken::Counted(size) => (size.wire, Some(size.stored)),
+            Taken::Counted(size) => (size.wire, Some(size.file.stored)),
             Taken::Claimed { wire } => (wire, None),
             Taken::Missing => continue,
         };
@@ -113,7 +114,7 @@ fn arrange(
             .push(octets, stored, &named[index].uid)
             .map_err(|_| too_many())?;
         paths
-            .push_path(listing.path(&listing.found[index]))
+            .push_from(&listing.paths, listing.found[index].path)
             .map_err(|_| too_many())?;
     }
     contents.shrink();
@@ -147,16 +148,13 @@ fn remember(
             unique: messages[index].unique,
         })
     };
-    let is_new = |(index, line): &(usize, Line<'_>)| lines[*index] != Some(*line);
-    let all = (0..messages.len()).filter_map(|index| Some((index, line(index)?)));
-    let added: Vec<Line<'_>> = all.clone().filter(is_new).map(|(_, line)| line).collect();
-    sizes::save(
-        place.state(),
-        known,
-        &added,
-        messages.len(),
-        all.map(|(_, line)| line),
-    );
+    let all = (0..messages.len()).filter_map(line);
+    let added = |index: usize| {
+        let line = line(index).filter(|line| lines[index] != Some(*line))?;
+        Some((lines[index].is_some(), line))
+    };
+    let added: Vec<_> = (0..messages.len()).filter_map(added).collect();
+    sizes::save(place.state(), known, &added, messages.len(), all);
 }
 
 /// The octets of Dovecot's list, none if there is none that can be read.

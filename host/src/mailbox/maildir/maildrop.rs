@@ -5,19 +5,21 @@
 
 use std::sync::Arc;
 
-use rustix::{fd::OwnedFd, fs::Stat, io::Errno};
+use rustix::{fd::OwnedFd, io::Errno};
 
 use super::{
     Uidl,
     commit::{self, Marked},
-    error, locate,
+    error,
+    identity::Identity,
+    locate,
     lock::Lock,
     login::Opened,
+    memo::{Memo, RememberedUid, Verdict, Verdicts},
     paths::Paths,
-    place::Place,
-    reader::{self, Reader},
+    place::{Place, Stamps},
+    reader::Reader,
     scan::Listing,
-    sizes::{self, Line, Shown, Size},
 };
 use crate::{
     capability::{Answer, Fault, Maildrop, Message, Unfinished},
@@ -79,6 +81,10 @@ pub(super) struct LockedMaildir {
     contents: Arc<Contents>,
     /// Where each message was when it was looked for last.
     paths: Arc<Paths>,
+    /// The folders as they were then.
+    seen: Option<Stamps>,
+    /// What was found out about sizes since.
+    verdicts: Arc<Verdicts>,
     /// Released when it is dropped, last.
     _lock: Lock,
     uidl: Uidl,
@@ -93,6 +99,8 @@ impl LockedMaildir {
             place: Arc::new(opened.place),
             contents: Arc::new(opened.contents),
             paths: Arc::new(opened.paths),
+            seen: None,
+            verdicts: Arc::default(),
             _lock: opened.lock,
             uidl,
             user,
@@ -105,19 +113,18 @@ impl LockedMaildir {
             .filter(|index| *index < self.paths.len())
             .ok_or(Fault::Gone)?;
         let announced = self.contents.snapshot.size(number).ok_or(Fault::Gone)?;
-        let (file, stat) = self
+        if self.verdicts.get(number) == Some(Verdict::Wrong) {
+            return Err(Fault::Gone);
+        }
+        let (file, identity) = self
             .find(index)
             .await
             .map_err(|errno| self.failed(number, errno))?;
-        let memo = Memo {
-            place: Arc::clone(&self.place),
-            unique: self.paths.unique(index).into(),
-            shown: self.shown(number, index),
-        };
-        let file = match self.contents.stored(number) {
-            Some(stored) if stored == reader::stored(&stat) => file,
-            Some(_) => return Err(memo.changed()),
-            None => memo.check_claim(file, stat, announced).await?,
+        let memo = self.memo(number, index);
+        let file = match (self.contents.stored(number), self.verdicts.get(number)) {
+            (Some(stored), _) if stored != identity.stored => return Err(memo.changed()),
+            (Some(_), _) | (None, Some(_)) => file,
+            (None, None) => memo.check_claim(file, identity, announced).await?,
         };
         Ok(Box::new(MailFile {
             reader: Reader::new(file, announced),
@@ -126,8 +133,25 @@ impl LockedMaildir {
         }))
     }
 
+    fn memo(&self, number: u32, index: usize) -> Memo {
+        let unique = self.paths.unique(index);
+        let uid = self.contents.snapshot.uid(number).unwrap_or_default();
+        let shown = match self.uidl {
+            Uidl::Filename => RememberedUid::Undecided,
+            Uidl::Auto if uid == unique => RememberedUid::Name,
+            Uidl::Auto => RememberedUid::Given(uid.into()),
+        };
+        Memo {
+            place: Arc::clone(&self.place),
+            number,
+            unique: unique.into(),
+            shown,
+            verdicts: Arc::clone(&self.verdicts),
+        }
+    }
+
     /// Opens a message, under its new name if it was renamed.
-    async fn find(&mut self, index: usize) -> Result<(OwnedFd, Stat), Errno> {
+    async fn find(&mut self, index: usize) -> Result<(OwnedFd, Identity), Errno> {
         match self.place.open_message(self.paths.get(index)) {
             Err(Errno::NOENT) => {
                 self.follow().await?;
@@ -137,8 +161,13 @@ impl LockedMaildir {
         }
     }
 
-    /// Looks where all messages are: who renamed one has often renamed more.
+    /// Looks where all messages are: who renamed one has often renamed more. Does nothing if the
+    /// folders are as they were when that was done last, however many messages are gone.
     async fn follow(&mut self) -> Result<(), Errno> {
+        let seen = self.place.stamps()?;
+        if self.seen == Some(seen) {
+            return Ok(());
+        }
         let (place, paths) = (Arc::clone(&self.place), Arc::clone(&self.paths));
         let followed = tokio::task::spawn_blocking(move || {
             let listing = Listing::scan(&place).map_err(|error| {
@@ -148,17 +177,8 @@ impl LockedMaildir {
             locate::follow(&paths, &listing).map_err(|_| Errno::NOMEM)
         });
         self.paths = Arc::new(followed.await.map_err(|_| Errno::CANCELED)??);
+        self.seen = Some(seen);
         Ok(())
-    }
-
-    /// How the message is to be remembered.
-    fn shown(&self, number: u32, index: usize) -> RememberedUid {
-        let uid = self.contents.snapshot.uid(number).unwrap_or_default();
-        match self.uidl {
-            Uidl::Filename => RememberedUid::Undecided,
-            Uidl::Auto if uid == self.paths.unique(index) => RememberedUid::Name,
-            Uidl::Auto => RememberedUid::Given(uid.into()),
-        }
     }
 
     fn failed(&self, number: u32, errno: Errno) -> Fault {
@@ -229,74 +249,6 @@ fn index(number: u32) -> Option<usize> {
     usize::try_from(number.checked_sub(1)?).ok()
 }
 
-/// The unique id of a message, as it is remembered.
-#[derive(Debug)]
-enum RememberedUid {
-    Undecided,
-    Name,
-    Given(Box<[u8]>),
-}
-
-/// What it takes to remember the size of a message, or to forget it.
-#[derive(Debug)]
-struct Memo {
-    place: Arc<Place>,
-    unique: Box<[u8]>,
-    shown: RememberedUid,
-}
-
-impl Memo {
-    /// Counts a message whose size was only claimed, before the first octet of it is sent.
-    async fn check_claim(
-        &self,
-        file: OwnedFd,
-        stat: Stat,
-        announced: u64,
-    ) -> Result<OwnedFd, Fault> {
-        let stored = reader::stored(&stat);
-        let counted = tokio::task::spawn_blocking(move || {
-            reader::measure(&file, stored).map(|wire| (wire, file))
-        });
-        let counted = counted.await.unwrap_or(Err(Errno::CANCELED));
-        let (wire, file) = counted.map_err(error::fault)?;
-        self.note(Some(reader::size(wire, &stat)));
-        if wire == announced {
-            Ok(file)
-        } else {
-            Err(self.warn())
-        }
-    }
-
-    /// The message is not what was announced. The next login takes its size again.
-    fn changed(&self) -> Fault {
-        self.note(None);
-        self.warn()
-    }
-
-    fn warn(&self) -> Fault {
-        let message = self.unique.escape_ascii();
-        let path = &self.place.path;
-        tracing::warn!(?path, %message, "a message is not what was announced at login");
-        Fault::Gone
-    }
-
-    fn note(&self, size: Option<Size>) {
-        let shown = match &self.shown {
-            RememberedUid::Undecided => Shown::Undecided,
-            RememberedUid::Name => Shown::OfName,
-            RememberedUid::Given(uid) => Shown::As(uid),
-        };
-        sizes::note(
-            self.place.state(),
-            Line {
-                size,
-                shown,
-                unique: &self.unique,
-            },
-        );
-    }
-}
-
 /// A message that is being read. It outlives the maildrop if it has to.
 #[derive(Debug)]
 struct MailFile {
@@ -310,14 +262,12 @@ impl Message for MailFile {
     fn read(&mut self, max: usize) -> Answer<'_, Result<Vec<u8>, Fault>> {
         let result = match self.fault {
             Some(fault) => Err(fault),
-            None => self.reader.read(max),
+            None => self
+                .reader
+                .read(max)
+                .map_err(|error| self.memo.failed(error)),
         };
-        if let (Err(fault), None) = (&result, self.fault) {
-            self.fault = Some(*fault);
-            if *fault == Fault::Gone {
-                self.memo.changed();
-            }
-        }
+        self.fault = result.as_ref().err().copied();
         Box::pin(std::future::ready(result))
     }
 }

@@ -9,18 +9,20 @@ use rustix::io::Errno;
 
 use super::{
     error::{self, Error},
+    identity::Identity,
+    known::Known,
     locate::{self, Spot},
     name,
     paths::{self, Paths},
     place::Place,
     reader,
     scan::{Found, Listing},
-    sizes::{Known, Line, Size},
+    sizes::{Line, Size},
 };
 
 /// Messages beyond these are not measured if their names claim sizes: at 10 ms for each on a slow
 /// disk, a login takes half a minute.
-const MAX_MEASURED: usize = 4096;
+pub(super) const MAX_MEASURED: usize = 4096;
 
 /// The same in octets: a second's reading from a disk of medium speed.
 const MAX_MEASURED_OCTETS: u64 = 256 * 1024 * 1024;
@@ -97,25 +99,22 @@ fn way(
     may_claim: bool,
 ) -> Way {
     if let Some(size) = remembered {
-        if size.inode == found.inode {
+        if size.file.inode == found.inode {
             return Way::Taken(Taken::Counted(size));
         }
-        if let Ok(stat) = place.stat(listing.path(found))
-            && reader::size(size.wire, &stat)
-                == (Size {
-                    inode: stat.st_ino,
-                    ..size
+        if let Ok(file) = place.stat(listing.path(found))
+            && file
+                == (Identity {
+                    inode: file.inode,
+                    ..size.file
                 })
         {
-            return Way::Taken(Taken::Counted(Size {
-                inode: stat.st_ino,
-                ..size
-            }));
+            return Way::Taken(Taken::Counted(Size { file, ..size }));
         }
     }
     match name::hint(listing.paths.name(found.path)) {
         Some(hint) if may_claim => match place.stat(listing.path(found)) {
-            Ok(stat) if is_plausible(hint, reader::stored(&stat)) => {
+            Ok(file) if is_plausible(hint, file.stored) => {
                 Way::Taken(Taken::Claimed { wire: hint.wire })
             }
             Ok(_) | Err(_) => Way::Measure,
@@ -150,18 +149,7 @@ fn count(
     let results = if threads == 1 {
         measure_all(todo)
     } else {
-        thread::scope(|scope| {
-            let started: Vec<_> = todo
-                .chunks(share)
-                .map(|share| scope.spawn(move || measure_all(share)))
-                .collect();
-            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            started.into_iter().flat_map(join).collect()
-        })
+        in_threads(todo.chunks(share), measure_all)
     };
     let mut failed = Vec::new();
     for (index, result) in results {
@@ -173,12 +161,36 @@ fn count(
     failed
 }
 
+/// Works on all shares at once; on one for which there is no thread in this one.
+fn in_threads<'a, T: Send>(
+    shares: impl Iterator<Item = &'a [usize]>,
+    work: impl Fn(&'a [usize]) -> Vec<T> + Sync,
+) -> Vec<T> {
+    let work = &work;
+    thread::scope(|scope| {
+        let start = |share| {
+            let started = thread::Builder::new().spawn_scoped(scope, move || work(share));
+            started.map_err(|_| work(share))
+        };
+        let started: Vec<_> = shares.map(start).collect();
+        let finish = |share: Result<thread::ScopedJoinHandle<'_, Vec<T>>, Vec<T>>| match share {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(done) => done,
+        };
+        started.into_iter().flat_map(finish).collect()
+    })
+}
+
 fn measure(place: &Place, path: &CStr) -> Result<Size, Errno> {
-    let (file, stat) = place.open_message(path)?;
-    let wire = reader::measure(&file, reader::stored(&stat))?;
-    let size = reader::size(wire, &stat);
+    let (message, file) = place.open_message(path)?;
+    let size = Size {
+        wire: reader::measure(&message, file.stored)?,
+        file,
+    };
     if let Some(hint) = name::hint(paths::unique(path))
-        && (hint.stored, hint.wire) != (size.stored, size.wire)
+        && (hint.stored, hint.wire) != (file.stored, size.wire)
     {
         tracing::debug!(?path, claimed = ?hint, counted = ?size, "a name claims a wrong size");
     }
@@ -230,7 +242,9 @@ fn follow(
         path: place.path.clone(),
     };
     for found in &listing.found {
-        paths.push_path(listing.path(found)).map_err(too_many)?;
+        paths
+            .push_from(&listing.paths, found.path)
+            .map_err(too_many)?;
     }
     let spots = locate::locate(&paths, newer);
     let mut moved = Vec::new();
@@ -238,7 +252,7 @@ fn follow(
         if let Spot::At(found) = spots[*index] {
             let path = listing
                 .paths
-                .push_path(newer.paths.get(found))
+                .push_from(&newer.paths, found)
                 .map_err(too_many)?;
             listing.found[*index].path = path;
             moved.push(*index);

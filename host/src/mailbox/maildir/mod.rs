@@ -3,24 +3,27 @@
 //! A message is one file and stays so: nothing here moves a message or writes into one. The only
 //! files of our own are `popcell-lock`, `popcell-sizes` and, during a commit, `popcell-journal`.
 //!
-//! The life of a session: [`login`] locks the Maildir and takes the snapshot, [`maildrop`] opens
-//! and reads messages, [`commit`] removes them. What each of them relies on:
+//! The life of a session: `login` locks the Maildir and takes the snapshot, `maildrop` opens
+//! and reads messages, `commit` removes them. What each of them relies on:
 //!
 //! * A file does not change under the unique part of its name, but other programs rename it at any
-//!   time to keep its flags: [`locate`] finds it again.
-//! * A size is the number of octets that are sent. It is counted once and remembered by [`sizes`];
+//!   time to keep its flags: `locate` finds it again.
+//! * A size is the number of octets that are sent. It is counted once and remembered by `sizes`;
 //!   a message that is not what was announced is never sent to its end.
 //! * Messages in `new` are read where they are: moving them to `cur` is what tells an IMAP server
 //!   that its user has been notified of them, which POP3 knows nothing of.
 
 mod commit;
 mod error;
+mod identity;
 mod journal;
+mod known;
 mod locate;
 mod lock;
 mod login;
 mod maildrop;
 mod measure;
+mod memo;
 mod name;
 mod paths;
 mod place;

@@ -59,21 +59,22 @@ impl Paths {
 
     /// Adds a path and returns its index. `name` holds no NUL: it comes from a directory.
     pub(super) fn push(&mut self, folder: Folder, name: &[u8]) -> Result<usize, TooMany> {
-        self.add(folder.prefix(), name)
-    }
-
-    /// Adds a path of another list and returns its index.
-    pub(super) fn push_path(&mut self, path: &CStr) -> Result<usize, TooMany> {
-        self.add(&[], path.to_bytes())
-    }
-
-    fn add(&mut self, prefix: &[u8], name: &[u8]) -> Result<usize, TooMany> {
-        let end = self.octets.len() + prefix.len() + name.len() + 1;
-        let end = u32::try_from(end).map_err(|_| TooMany)?;
-        self.octets.extend_from_slice(prefix);
+        self.octets.extend_from_slice(folder.prefix());
         self.octets.extend_from_slice(name);
         self.octets.push(0);
-        self.ends.push(end);
+        self.end()
+    }
+
+    /// Adds the path that has this index in `others` and returns its index here.
+    pub(super) fn push_from(&mut self, others: &Self, index: usize) -> Result<usize, TooMany> {
+        self.octets.extend_from_slice(others.octets(index));
+        self.end()
+    }
+
+    /// Ends the path that was just added.
+    fn end(&mut self) -> Result<usize, TooMany> {
+        self.ends
+            .push(u32::try_from(self.octets.len()).map_err(|_| TooMany)?);
         Ok(self.ends.len() - 1)
     }
 

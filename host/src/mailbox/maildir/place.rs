@@ -12,13 +12,14 @@ use std::{
 
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags},
     io::Errno,
     path::Arg,
 };
 
 use super::{
     error::Error,
+    identity::Identity,
     paths::{self, Folder},
 };
 
@@ -100,15 +101,15 @@ impl Place {
     }
 
     /// Opens the message at `path`.
-    pub(super) fn open_message(&self, path: &CStr) -> Result<(OwnedFd, Stat), Errno> {
+    pub(super) fn open_message(&self, path: &CStr) -> Result<(OwnedFd, Identity), Errno> {
         let (folder, name) = paths::split(path);
         open_regular(self.folder(folder), name, OFlags::RDONLY)
     }
 
-    /// What the system knows of the message at `path`.
-    pub(super) fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+    /// Which file is at `path`.
+    pub(super) fn stat(&self, path: &CStr) -> Result<Identity, Errno> {
         let (folder, name) = paths::split(path);
-        rustix::fs::statat(self.folder(folder), name, AtFlags::SYMLINK_NOFOLLOW)
+        rustix::fs::statat(self.folder(folder), name, AtFlags::SYMLINK_NOFOLLOW).map(Identity::from)
     }
 
     /// Removes the message at `path`.
@@ -117,10 +118,18 @@ impl Place {
         rustix::fs::unlinkat(self.folder(folder), name, AtFlags::empty())
     }
 
+    /// When a name in each folder changed last.
+    pub(super) fn stamps(&self) -> Result<Stamps, Errno> {
+        Ok(Stamps {
+            new: modified(&self.new)?,
+            cur: modified(&self.cur)?,
+        })
+    }
+
     /// Makes removals from both folders survive a crash.
     pub(super) fn sync_folders(&self) -> Result<(), Errno> {
-        rustix::fs::fsync(&self.new)?;
-        rustix::fs::fsync(&self.cur)
+        sync(&self.new)?;
+        sync(&self.cur)
     }
 
     fn folder(&self, folder: Folder) -> BorrowedFd<'_> {
@@ -131,20 +140,53 @@ impl Place {
     }
 }
 
+/// When names in the folders changed last. Two changes within one tick of the system's clock may
+/// look like one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Stamps {
+    new: Modified,
+    cur: Modified,
+}
+
+/// When a name in a directory changed last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Modified {
+    seconds: i64,
+    nanoseconds: u64,
+}
+
+/// When a name in `directory` changed last.
+pub(super) fn modified(directory: impl AsFd) -> Result<Modified, Errno> {
+    let stat = rustix::fs::fstat(directory)?;
+    Ok(Modified {
+        seconds: stat.st_mtime,
+        nanoseconds: stat.st_mtime_nsec,
+    })
+}
+
+/// Makes what was done to a file or a directory survive a crash. Some file systems can not do that
+/// to a directory and say so: they write it at once or not at all.
+pub(super) fn sync(file: impl AsFd) -> Result<(), Errno> {
+    match rustix::fs::fsync(file) {
+        Err(Errno::INVAL) => Ok(()),
+        synced => synced,
+    }
+}
+
 /// Opens a regular file in a directory that its user may write to: no link is followed and no pipe
 /// is waited for.
 pub(super) fn open_regular(
     directory: BorrowedFd<'_>,
     name: impl Arg + Copy,
     flags: OFlags,
-) -> Result<(OwnedFd, Stat), Errno> {
+) -> Result<(OwnedFd, Identity), Errno> {
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = rustix::io::retry_on_intr(|| {
         rustix::fs::openat(directory, name, flags, Mode::RUSR | Mode::WUSR)
     })?;
     let stat = rustix::fs::fstat(&file)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok((file, stat)),
+        FileType::RegularFile => Ok((file, stat.into())),
         FileType::Directory
         | FileType::Symlink
         | FileType::Fifo

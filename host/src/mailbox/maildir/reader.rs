@@ -4,13 +4,9 @@
 
 use std::mem::MaybeUninit;
 
-use rustix::{fd::OwnedFd, fs::Stat, io::Errno};
+use rustix::{fd::OwnedFd, io::Errno};
 
-use super::{error, sizes::Size};
-use crate::{
-    capability::Fault,
-    mailbox::wire::{Chunk, Count, Sink, Wire},
-};
+use crate::mailbox::wire::{Chunk, Count, Sink, Wire};
 
 /// Octets read with one call of the system.
 const INPUT_OCTETS: usize = 32 * 1024;
@@ -18,24 +14,13 @@ const INPUT_OCTETS: usize = 32 * 1024;
 /// The most that is read at once, whatever is asked for (the contract's limit of `message.read`).
 const MAX_READ_OCTETS: usize = 1024 * 1024;
 
-/// The size of a file that holds what `stat` says.
-pub(super) fn size(wire: u64, stat: &Stat) -> Size {
-    let nanoseconds = i64::try_from(stat.st_mtime_nsec).unwrap_or_default();
-    Size {
-        wire,
-        stored: stored(stat),
-        modified: stat
-            .st_mtime
-            .saturating_mul(1_000_000_000)
-            .saturating_add(nanoseconds)
-            .max(0),
-        inode: stat.st_ino,
-    }
-}
-
-/// The octets of a file.
-pub(super) fn stored(stat: &Stat) -> u64 {
-    u64::try_from(stat.st_size).unwrap_or_default()
+/// Why a message can not be read to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Error {
+    /// It is not what was announced.
+    Changed,
+    /// What the system said.
+    Io(Errno),
 }
 
 /// Reads an open file of `stored` octets to count its octets on the wire.
@@ -80,9 +65,9 @@ impl Reader {
 
     /// The next octets, at most `max`; none at the end.
     ///
-    /// A file that turns out to be shorter or longer than announced is [`Fault::Gone`] before its
+    /// A file that turns out to be shorter or longer than announced is [`Error::Changed`] before its
     /// end is reached.
-    pub(super) fn read(&mut self, max: usize) -> Result<Vec<u8>, Fault> {
+    pub(super) fn read(&mut self, max: usize) -> Result<Vec<u8>, Error> {
         if self.left == 0 {
             return self.end().map(|()| Vec::new());
         }
@@ -98,39 +83,34 @@ impl Reader {
                 }
                 Ok(octets) => self.at += self.wire.feed(octets, &mut chunk) as u64,
                 Err(Errno::INTR) => {}
-                Err(errno) => return Err(failed(errno)),
+                Err(errno) => return Err(Error::Io(errno)),
             }
         }
         let is_short = chunk.room() > 0;
         let octets = chunk.into_octets();
         self.left -= octets.len() as u64;
         if is_short {
-            Err(Fault::Gone)
+            Err(Error::Changed)
         } else {
             Ok(octets)
         }
     }
 
     /// Checks that what was announced is all that there is.
-    fn end(&self) -> Result<(), Fault> {
+    fn end(&self) -> Result<(), Error> {
         // Two octets: one may be the LF of a line end that is complete.
         let mut stored = [0; 2];
         let length =
             rustix::io::retry_on_intr(|| rustix::io::pread(&self.file, &mut stored[..], self.at));
         let (mut wire, mut surplus) = (self.wire.clone(), Count::default());
-        wire.feed(&stored[..length.map_err(failed)?], &mut surplus);
+        wire.feed(&stored[..length.map_err(Error::Io)?], &mut surplus);
         wire.finish(&mut surplus);
         if surplus.octets == 0 {
             Ok(())
         } else {
-            Err(Fault::Gone)
+            Err(Error::Changed)
         }
     }
-}
-
-fn failed(errno: Errno) -> Fault {
-    tracing::warn!(%errno, "a message can not be read to its end");
-    error::fault(errno)
 }
 
 fn read_at<'a>(

@@ -13,7 +13,7 @@ use rustix::{
 use super::{
     name::{self, Delivered},
     paths::{self, Folder, Paths},
-    place::Place,
+    place::{self, Place},
 };
 
 /// Names of some 500 messages a system call.
@@ -102,11 +102,11 @@ impl Listing {
         let directory = place.reopen(folder).map_err(failed)?;
         let before = self.found.len();
         for _ in 0..MAX_ROUNDS {
-            let changed = modified(&directory).map_err(failed)?;
+            let changed = place::modified(&directory).map_err(failed)?;
             self.found.truncate(before);
             rustix::fs::seek(&directory, rustix::fs::SeekFrom::Start(0)).map_err(failed)?;
             self.add(&directory, folder, buffer)?;
-            if folder == Folder::New || modified(&directory).map_err(failed)? == changed {
+            if folder == Folder::New || place::modified(&directory).map_err(failed)? == changed {
                 break;
             }
         }
@@ -152,19 +152,13 @@ impl Listing {
         // Directories have no order: names side by side in memory make all that follows faster.
         let mut sorted = paths.like();
         for found in &mut found {
-            found.path = sorted.push_path(paths.get(found.path))?;
+            found.path = sorted.push_from(&paths, found.path)?;
         }
         Ok(Self {
             paths: sorted,
             found,
         })
     }
-}
-
-/// When a name in the directory changed last.
-fn modified(directory: &OwnedFd) -> Result<(i64, u64), Errno> {
-    let stat = rustix::fs::fstat(directory)?;
-    Ok((stat.st_mtime, stat.st_mtime_nsec))
 }
 
 fn is_file(directory: &OwnedFd, name: &CStr, kind: FileType) -> bool {
