@@ -5,7 +5,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{alloc::Layout, cell::RefCell};
 
-use crate::{capability, connection, parked, session};
+use crate::{capability, connection, memory::Heap, parked, session};
 
 use exports::popcell::pop3::session as wit;
 use popcell::pop3::{auth, mail};
@@ -13,7 +13,7 @@ use popcell::pop3::{auth, mail};
 wit_bindgen::generate!({ path: "../wit", world: "pop3-session" });
 
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static HEAP: Heap = Heap::new();
 
 // memcmp, which neither core nor dlmalloc brings along. Nothing of it imports WASI.
 #[link(name = "c")]

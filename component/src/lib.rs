@@ -38,6 +38,9 @@ mod dot;
 mod guest;
 mod limits;
 mod marks;
+#[cfg(target_family = "wasm")]
+#[expect(unsafe_code, reason = "an allocator hands out addresses")]
+mod memory;
 mod parked;
 mod reply;
 mod sasl;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,8 @@ use crate::{
     end::{End, Origin, log_login},
     framing::Input,
     login::Watch,
-    sandbox::{Error, Next, Session, Step},
+    reception::Stop,
+    sandbox::{Error, Next, Session, Step, Usage},
 };
 
 /// Octets of output that a step is asked for: enough to make a call cheap beside what it sends,
@@ -60,6 +61,15 @@ pub(crate) struct Limits {
 pub(crate) struct Traffic {
     pub(crate) octets_in: u64,
     pub(crate) octets_out: u64,
+}
+
+/// What became of a connection.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) end: End,
+    /// What the session did with its maildrop.
+    pub(crate) usage: Usage,
+    pub(crate) traffic: Traffic,
 }
 
 /// A connection and its session.
@@ -104,26 +114,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Serves the connection until it ends. When `shutdown` is cancelled, a session that waits for
-    /// a command ends at once and one that is being answered ends behind the answer.
-    pub(crate) async fn serve(&mut self, shutdown: &CancellationToken) -> End {
-        let end = match self.dialogue(shutdown).await {
-            Ok(end) | Err(end) => end,
+    /// Serves the connection until it ends. On `shutdown` a session that waits for a command ends at
+    /// once, and one that is being answered behind the answer; on `abort` every session does.
+    pub(crate) async fn serve(mut self, stop: &Stop) -> Outcome {
+        let end = tokio::select! {
+            end = self.dialogue(&stop.shutdown) => match end {
+                Ok(end) | Err(end) => end,
+            },
+            // A commit that has begun runs to its end all the same; its answer is lost.
+            () = stop.abort.cancelled() => End::Shutdown,
         };
-        if !matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled) {
-            self.close().await;
+        let Self {
+            stream,
+            session,
+            input,
+            mut traffic,
+            is_peer_gone,
+            ..
+        } = self;
+        let usage = session.usage();
+        let may_close_at_once = end == End::Quit && input.len() == 0;
+        // The maildrop is free before the client sees the end: it may come back at once.
+        drop((session, input));
+        let is_reachable = !matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
+        if is_reachable && !stop.abort.is_cancelled() {
+            close(stream, is_peer_gone || may_close_at_once, &mut traffic).await;
         }
-        end
-    }
-
-    /// What the session did, for the summary.
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// What went over the wire, for the summary.
-    pub(crate) fn traffic(&self) -> Traffic {
-        self.traffic
+        Outcome {
+            end,
+            usage,
+            traffic,
+        }
     }
 
     /// The loop of every session.
@@ -259,23 +280,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             End::ClosedByComponent
         }
     }
+}
 
-    /// Closes: our direction first, then what the client still sends is thrown away, for a moment.
-    async fn close(&mut self) {
-        let closed = timeout(LINGER, async {
-            self.stream.shutdown().await?;
-            let mut left = LINGER_OCTETS;
-            while !self.is_peer_gone && left > 0 {
-                self.input.discard();
-                let before = self.traffic.octets_in;
-                poll_fn(|context| self.poll_read(context)).await?;
-                left = left.saturating_sub((self.traffic.octets_in - before) as usize);
-            }
-            io::Result::Ok(())
-        });
-        // Whether the client hears of it or not, the connection is over.
-        let _ = closed.await;
-    }
+/// Closes: our direction first, then what the client still sends is thrown away, for a moment,
+/// unless it `is_done` with sending.
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    mut is_done: bool,
+    traffic: &mut Traffic,
+) {
+    let closed = timeout(LINGER, async {
+        stream.shutdown().await?;
+        let mut buffer = vec![0; READ_OCTETS];
+        let mut left = LINGER_OCTETS;
+        while !is_done && left > 0 {
+            let read = stream.read(&mut buffer).await?;
+            traffic.octets_in += read as u64;
+            is_done = read == 0;
+            left = left.saturating_sub(read);
+        }
+        io::Result::Ok(())
+    });
+    // Whether the client hears of it or not, the connection is over.
+    let _ = closed.await;
 }
 
 /// As many of the lines as one call is given: at least one, and whole ones.
@@ -290,13 +317,14 @@ fn batch(lines: &[u8]) -> &[u8] {
 
 impl From<&io::Error> for End {
     fn from(error: &io::Error) -> Self {
-        match error.kind() {
+        let is_gone = matches!(
+            error.kind(),
             io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::UnexpectedEof => Self::PeerClosed,
-            kind => Self::Io(kind),
-        }
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::UnexpectedEof
+        );
+        if is_gone { Self::PeerClosed } else { Self::Io(error.kind()) }
     }
 }
 

@@ -37,6 +37,7 @@ mod framing;
 pub mod log;
 pub mod login;
 pub mod mailbox;
+mod reception;
 pub mod sandbox;
 pub mod server;
 pub mod services;

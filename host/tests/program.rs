@@ -28,15 +28,28 @@ impl Popcell {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("it listens").unwrap();
-        let address = first.strip_prefix("popcell: listening on ").unwrap().to_owned();
+        let address = first
+            .strip_prefix("popcell: listening on ")
+            .unwrap()
+            .to_owned();
         let rest: Vec<_> = lines.take(further).map(Result::unwrap).collect();
         let announcement = [vec![first], rest].concat().join("\n");
-        Self { child, address, announcement }
+        Self {
+            child,
+            address,
+            announcement,
+        }
     }
 
     fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     fn wait(mut self) -> ExitStatus {
@@ -64,7 +77,9 @@ fn output(arguments: &[&str]) -> Output {
 
 fn curl(address: &str) -> String {
     let url = format!("pop3://{address}");
-    let output = Command::new("curl").args(["-s", "-m", "20", &url, "-u", "demo:demo"]).output();
+    let output = Command::new("curl")
+        .args(["-s", "-m", "20", &url, "-u", "demo:demo"])
+        .output();
     String::from_utf8(output.expect("curl is installed").stdout).unwrap()
 }
 
@@ -75,22 +90,39 @@ fn consoles() -> Vec<(String, String)> {
     let blocks = readme.split("```console\n").skip(1);
     let blocks = blocks.map(|block| block.split("```").next().unwrap());
     let blocks = blocks.map(|block| block.strip_prefix("$ ").unwrap().split_once('\n').unwrap());
-    blocks.map(|(command, output)| (command.to_owned(), output.trim_end().to_owned())).collect()
+    blocks
+        .map(|(command, output)| (command.to_owned(), output.trim_end().to_owned()))
+        .collect()
 }
 
 #[test]
 fn readme_shows_what_the_demo_prints_and_what_curl_gets() {
     let consoles = consoles();
     let shown = |start: &str| {
-        let console = consoles.iter().find(|(command, _)| command.starts_with(start));
-        &console.unwrap_or_else(|| panic!("README.md shows no {start}")).1
+        let console = consoles
+            .iter()
+            .find(|(command, _)| command.starts_with(start));
+        &console
+            .unwrap_or_else(|| panic!("README.md shows no {start}"))
+            .1
     };
     let demo = shown("cargo run --release -- demo");
-    let popcell = Popcell::start(&["demo", "--listen", "127.0.0.1:0"], demo.lines().count() - 1);
-    let printed = popcell.announcement.replace(&popcell.address, "127.0.0.1:1110");
+    let popcell = Popcell::start(
+        &["demo", "--listen", "127.0.0.1:0"],
+        demo.lines().count() - 1,
+    );
+    let printed = popcell
+        .announcement
+        .replace(&popcell.address, "127.0.0.1:1110");
     let port = popcell.address.rsplit(':').next().unwrap();
-    assert_eq!(printed.replace(&format!("127.0.0.1 {port}"), "127.0.0.1 1110"), *demo);
-    assert_eq!(curl(&popcell.address).replace('\r', "").trim_end(), shown("curl"));
+    assert_eq!(
+        printed.replace(&format!("127.0.0.1 {port}"), "127.0.0.1 1110"),
+        *demo
+    );
+    assert_eq!(
+        curl(&popcell.address).replace('\r', "").trim_end(),
+        shown("curl")
+    );
     popcell.signal("INT");
     assert!(popcell.wait().success());
 }
@@ -100,7 +132,13 @@ fn readme_configures_a_server_that_works() {
     let dir = tempfile::tempdir().unwrap();
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = fs::read_to_string(readme).unwrap();
-    let toml = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let toml = readme
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
     let toml = toml.replace("127.0.0.1:1110", "127.0.0.1:0");
     let toml = toml.replace("/var/mail/%u", &format!("{}/%u", dir.path().display()));
     let file = dir.path().join("popcell.toml");
@@ -112,14 +150,28 @@ fn readme_configures_a_server_that_works() {
     fs::write(dir.path().join("alice/new/1.a.b"), "Subject: hello\n\nhi\n").unwrap();
 
     let hash = ["hash", "--scheme", "SHA512-CRYPT", "alice"];
-    let mut hash = popcell(&hash).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut hash = popcell(&hash)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     hash.stdin.take().unwrap().write_all(b"se cret\n").unwrap();
-    fs::write(dir.path().join("users"), hash.wait_with_output().unwrap().stdout).unwrap();
+    fs::write(
+        dir.path().join("users"),
+        hash.wait_with_output().unwrap().stdout,
+    )
+    .unwrap();
 
     let check = output(&["check", file]);
-    assert_eq!(String::from_utf8(check.stdout).unwrap(), format!("{file}: no problems\n"));
+    assert_eq!(
+        String::from_utf8(check.stdout).unwrap(),
+        format!("{file}: no problems\n")
+    );
     let popcell = Popcell::start(&["serve", "--config", file], 0);
-    let dialogue = talk(&popcell.address, "USER alice\r\nPASS se cret\r\nSTAT\r\nQUIT\r\n");
+    let dialogue = talk(
+        &popcell.address,
+        "USER alice\r\nPASS se cret\r\nSTAT\r\nQUIT\r\n",
+    );
     assert!(dialogue.ends_with("+OK 1 22\r\n+OK \r\n"), "{dialogue}");
     popcell.signal("TERM");
     assert!(popcell.wait().success());
@@ -127,7 +179,9 @@ fn readme_configures_a_server_that_works() {
 
 fn talk(address: &str, commands: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     stream.write_all(commands.as_bytes()).unwrap();
     let mut dialogue = String::new();
     stream.read_to_string(&mut dialogue).unwrap();
@@ -138,9 +192,15 @@ fn talk(address: &str, commands: &str) -> String {
 fn a_signal_ends_a_session_that_waits_and_deletes_nothing() {
     let popcell = Popcell::start(&["demo", "--listen", "127.0.0.1:0"], 0);
     let mut stream = TcpStream::connect(&popcell.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(b"USER demo\r\nPASS demo\r\nDELE 1\r\nLAST\r\n").unwrap();
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream
+        .write_all(b"USER demo\r\nPASS demo\r\nDELE 1\r\nLAST\r\n")
+        .unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap())
+        .lines()
+        .map(Result::unwrap);
     assert!(lines.any(|line| line == "+OK 0"));
     popcell.signal("TERM");
     assert_eq!(lines.next(), None, "nothing is said at the end");
@@ -197,6 +257,8 @@ fn a_component_that_is_none_is_refused_with_its_reason() {
 #[test]
 fn the_version_names_the_component_and_the_contract() {
     let version = String::from_utf8(output(&["--version"]).stdout).unwrap();
-    assert!(version.contains(&popcell::sandbox::digest(popcell::sandbox::EMBEDDED_COMPONENT)));
+    assert!(version.contains(&popcell::sandbox::digest(
+        popcell::sandbox::EMBEDDED_COMPONENT
+    )));
     assert!(version.contains("popcell:pop3@0.1.0"), "{version}");
 }

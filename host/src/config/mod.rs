@@ -157,7 +157,7 @@ pub struct Limits {
     pub connections: u32,
     /// Connections at a time from one address.
     pub connections_per_address: u32,
-    /// Octets of a command line, its end counted; at most 16,384.
+    /// Octets of a command line, its end not counted; at most 16,384.
     pub line_octets: usize,
     /// Octets of commands that wait for their turn; beyond them the host stops reading.
     pub input_octets: usize,
