@@ -12,6 +12,7 @@ pub mod called;
 pub mod client;
 pub mod dialogue;
 pub mod driver;
+pub mod ends;
 pub mod escape;
 pub mod fake;
 pub mod letters;

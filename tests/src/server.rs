@@ -71,14 +71,23 @@ impl Running {
         auth: Arc<dyn Auth>,
         mailbox: Arc<dyn mailbox::Mailbox>,
     ) -> Result<Self> {
-        let socket = TcpListener::bind(config.listeners.first().context("no listener")?.address)?;
-        socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
         let services = Services {
             auth,
             mailbox,
             sandbox: Arc::clone(&SANDBOX),
         };
+        Self::start_with(config, services)
+    }
+
+    /// Starts a server with these services, in another sandbox than that of all tests.
+    ///
+    /// # Errors
+    ///
+    /// What the system or the server says.
+    pub fn start_with(config: &Config, services: Services) -> Result<Self> {
+        let socket = TcpListener::bind(config.listeners.first().context("no listener")?.address)?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let server = {
             let _inside = runtime.enter();

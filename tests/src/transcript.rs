@@ -10,8 +10,8 @@
 //! C| LIST 1\n           sent as it stands
 //! S: +OK 1              expected, exactly, with CRLF
 //! S~ +OK * octets       expected, `*` being anything, where a value is not ours to fix
-//! S= RETR 1             expected: message 1 (of the first user, as it was in the beginning) as RETR
-//! S= TOP 1 3            sends it, or as TOP does, to the terminator
+//! S= RETR 1             expected: message 1 (of the first user, as it was in the beginning) as
+//! S= TOP 1 3            RETR sends it, or as TOP does, to the terminator
 //! X:                    the server says nothing more and closes
 //! X~                    the server closes, after whatever it says; a line `.` is not part of it
 //! ```

@@ -4,7 +4,10 @@
 //! compared octet by octet, line ends aside. A client that is not installed is skipped with a word,
 //! but not where `CI` is set.
 
-#![expect(clippy::unwrap_used, reason = "a test that can not go on fails at once")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can not go on fails at once"
+)]
 
 use std::{
     env, fs,
@@ -158,7 +161,7 @@ fn getmail_fetches_and_removes_everything() {
     assert!(world.stored().is_empty());
 }
 
-/// Mail as it comes: plain, with dots, with 8-bit octets and blank lines at the end, without a body.
+/// Mail as it comes: plain, with dots, with 8-bit octets and blank lines at the end, and long.
 fn messages() -> Vec<Vec<u8>> {
     let message = |subject: &str, body: &str| {
         let date = "Mon, 23 Nov 2026 10:00:00 +0000";

@@ -85,17 +85,14 @@ fn outermost() -> Vec<Payload<'static>> {
     let mut depth = 0;
     let mut found = Vec::new();
     for payload in payloads() {
-        match payload {
-            Payload::Version { encoding, .. } => {
-                assert!(
-                    depth > 0 || encoding == Encoding::Component,
-                    "a module, not a component"
-                );
-                depth += 1;
-            }
-            Payload::End(_) => depth -= 1,
-            payload if depth == 1 => found.push(payload),
-            _ => {}
+        if let Payload::Version { encoding, .. } = payload {
+            let is_component = encoding == Encoding::Component;
+            assert!(depth > 0 || is_component, "a module, not a component");
+            depth += 1;
+        } else if let Payload::End(_) = payload {
+            depth -= 1;
+        } else if depth == 1 {
+            found.push(payload);
         }
     }
     found

@@ -86,7 +86,8 @@ proptest! {
             let line = wire::lines(&output).next().map_or(0, <[u8]>::len);
             output[line..].to_vec()
         };
-        prop_assert_eq!(without_first_line("TOP 1 2147483648\r\n"), without_first_line("RETR 1\r\n"));
+        let top = without_first_line("TOP 1 2147483648\r\n");
+        prop_assert_eq!(top, without_first_line("RETR 1\r\n"));
     }
 
     #[test]
@@ -108,6 +109,27 @@ proptest! {
             session.lines(b"LIST\r\nNOOP\r\n", 1_024);
         }
         prop_assert!(!world.is_locked(0), "the maildrop is held by nobody");
+    }
+}
+
+/// The host counts windows: more than the contract allows is a panic of the fake.
+#[test]
+fn a_large_maildrop_is_listed_whole() {
+    const MESSAGES: usize = 10_000;
+    let scene = Scene {
+        messages: vec![b"\r\n".to_vec(); MESSAGES],
+        ..Scene::default()
+    };
+    for max in [1_024, 1_048_576] {
+        let manner = Manner {
+            max,
+            ..Manner::default()
+        };
+        let input = b"USER alice\r\nPASS secret\r\nDELE 7777\r\nLIST\r\nUIDL\r\n";
+        let Said { output, .. } = said(&scene, input, manner);
+        // Greeting, three answers, and two lists with a first and a last line.
+        let lines = wire::lines(&output).count();
+        assert_eq!(lines, 4 + 2 * (MESSAGES - 1 + 2), "{max}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The fake host in the host's own words: `popcell::capability` instead of the component's traits.
 //!
-//! For drivers that put the sandbox or the whole server between the client and the [`World`]. Adds
+//! For drivers that put the sandbox or the whole server between the client and the world. Adds
 //! no behaviour; what can not be said there (faults of sizes and unique ids) is left out.
 
 use std::future::ready;
