@@ -41,7 +41,7 @@ const READ_OCTETS: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_OCTETS: usize = 16 * 1024 * 1024;
 
-/// What a connection may take.
+/// What a connection may do and take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Octets of a line without its line end.
@@ -54,6 +54,10 @@ pub(crate) struct Limits {
     pub(crate) login: Instant,
     /// How long a client may take no octet of an answer.
     pub(crate) write: Duration,
+    /// Whether the session was told that STLS is to be had.
+    pub(crate) may_start_tls: bool,
+    /// Whether the client has seen a greeting: RFC 2595 §4 has no second one behind STLS.
+    pub(crate) is_greeted: bool,
 }
 
 /// Octets in both directions, below TLS.
@@ -64,13 +68,32 @@ pub(crate) struct Traffic {
 }
 
 /// What became of a connection.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) end: End,
+pub(crate) struct Outcome<S> {
+    pub(crate) finish: Finish<S>,
     /// What the session did with its maildrop.
     pub(crate) usage: Usage,
     pub(crate) traffic: Traffic,
 }
+
+/// How a dialogue finished.
+pub(crate) enum Finish<S> {
+    /// The connection is over.
+    End(End),
+    /// The session is over, and the connection is TLS's: the client was told to begin, and nothing
+    /// of what it sent before is left.
+    StartTls(S),
+}
+
+/// What a session said last.
+enum Last {
+    /// Nothing that could be gone on with.
+    Closed(End),
+    /// That TLS begins.
+    StartTls,
+}
+
+/// The guest is to blame: it was told that STLS is not to be had.
+const NO_STLS: Error = Error::Contract("start-tls where it is not offered");
 
 /// A connection and its session.
 pub(crate) struct Connection<S> {
@@ -116,13 +139,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Serves the connection until it ends. On `shutdown` a session that waits for a command ends at
     /// once, and one that is being answered behind the answer; on `abort` every session does.
-    pub(crate) async fn serve(mut self, stop: &Stop) -> Outcome {
-        let end = tokio::select! {
-            end = self.dialogue(&stop.shutdown) => match end {
-                Ok(end) | Err(end) => end,
-            },
+    pub(crate) async fn serve(mut self, stop: &Stop) -> Outcome<S> {
+        let last = tokio::select! {
+            last = self.dialogue(&stop.shutdown) => last,
             // A commit that has begun runs to its end all the same; its answer is lost.
-            () = stop.abort.cancelled() => End::Shutdown,
+            () = stop.abort.cancelled() => Err(End::Shutdown),
         };
         let Self {
             stream,
@@ -133,33 +154,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             ..
         } = self;
         let usage = session.usage();
-        let may_close_at_once = end == End::Quit && input.len() == 0;
+        let is_pending = input.len() > 0;
         // The maildrop is free before the client sees the end: it may come back at once.
         drop((session, input));
+        let end = match last {
+            Ok(Last::StartTls) if !is_pending => {
+                return Outcome {
+                    finish: Finish::StartTls(stream),
+                    usage,
+                    traffic,
+                };
+            }
+            Ok(Last::StartTls) => End::PlaintextBehindStls,
+            Ok(Last::Closed(end)) | Err(end) => end,
+        };
+        let is_done = is_peer_gone || (end == End::Quit && !is_pending);
         let is_reachable = !matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
         if is_reachable && !stop.abort.is_cancelled() {
-            close(stream, is_peer_gone || may_close_at_once, &mut traffic).await;
+            close(stream, is_done, &mut traffic).await;
         }
         Outcome {
-            end,
+            finish: Finish::End(end),
             usage,
             traffic,
         }
     }
 
     /// The loop of every session.
-    async fn dialogue(&mut self, shutdown: &CancellationToken) -> Result<End, End> {
+    async fn dialogue(&mut self, shutdown: &CancellationToken) -> Result<Last, End> {
         let mut step = self.session.greet().await?;
+        if self.limits.is_greeted {
+            step.output.clear();
+        }
         loop {
             self.note_login();
             self.send(&step.output).await?;
             step = match step.next {
-                Next::Lines if self.watch.is_exhausted() => return Ok(End::TooManyFailedLogins),
+                Next::Lines if self.watch.is_exhausted() => return Err(End::TooManyFailedLogins),
                 Next::Lines => self.lines(shutdown).await?,
                 Next::More => self.session.more(OUTPUT_OCTETS).await?,
-                Next::Close => return Ok(End::Quit),
-                Next::Abort => return Ok(self.abort()),
-                Next::StartTls => return Err(Error::Contract("STLS is not offered here").into()),
+                Next::Close => return Ok(Last::Closed(End::Quit)),
+                Next::Abort => return Ok(Last::Closed(self.abort())),
+                Next::StartTls if !self.limits.may_start_tls => return Err(NO_STLS.into()),
+                Next::StartTls => return Ok(Last::StartTls),
             };
         }
     }
@@ -230,33 +267,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends an answer. While the client does not take it, what it goes on sending is read, up to
     /// the bound, so that neither waits for the other for ever.
     async fn send(&mut self, mut output: &[u8]) -> Result<(), End> {
+        let limit = self.limits.write;
         while !output.is_empty() {
-            let limit = self.limits.write;
-            let sent = poll_fn(|context| self.poll_send(context, output));
+            let sent = poll_fn(|context| {
+                let sent = Pin::new(&mut self.stream).poll_write(context, output);
+                self.or_read(sent, context)
+            });
             let sent = timeout(limit, sent).await.map_err(|_| End::WriteStalled)?;
             let sent = sent.map_err(|error| End::from(&error))?;
+            if sent == 0 {
+                return Err(End::Io(io::ErrorKind::WriteZero));
+            }
             self.traffic.octets_out += sent as u64;
             self.last_progress = Instant::now();
             output = &output[sent..];
         }
-        self.stream.flush().await.map_err(|error| End::from(&error))
+        // TLS keeps what it has encrypted until it is flushed.
+        let flushed = poll_fn(|context| {
+            let flushed = Pin::new(&mut self.stream).poll_flush(context);
+            self.or_read(flushed, context)
+        });
+        let flushed = timeout(limit, flushed)
+            .await
+            .map_err(|_| End::WriteStalled)?;
+        flushed.map_err(|error| End::from(&error))
     }
 
-    fn poll_send(&mut self, context: &mut Context<'_>, output: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write(context, output) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Poll::Ready(sent) => Poll::Ready(sent),
-            Poll::Pending => {
-                while !self.is_peer_gone && self.input.len() < self.limits.input_octets {
-                    match self.poll_read(context) {
-                        Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                        Poll::Pending => break,
-                    }
-                }
-                Poll::Pending
+    /// What a write came to; if it has to wait, what the client sends meanwhile is read.
+    fn or_read<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        while written.is_pending()
+            && !self.is_peer_gone
+            && self.input.len() < self.limits.input_octets
+        {
+            match self.poll_read(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => break,
             }
         }
+        written
     }
 
     fn note_login(&mut self) {
@@ -324,7 +377,11 @@ impl From<&io::Error> for End {
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::UnexpectedEof
         );
-        if is_gone { Self::PeerClosed } else { Self::Io(error.kind()) }
+        if is_gone {
+            Self::PeerClosed
+        } else {
+            Self::Io(error.kind())
+        }
     }
 }
 

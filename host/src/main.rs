@@ -4,6 +4,7 @@ use std::{env, process::ExitCode};
 
 use popcell::{
     cli::{self, Build, Failure, Launch, Shutdown},
+    reload,
     sandbox::{self, EMBEDDED_COMPONENT},
     server::Server,
     services::Services,
@@ -30,7 +31,9 @@ async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
     } = launch;
     let failed = |error: anyhow::Error| Failure::Runtime(error.into());
     let services = Services::open(&config).map_err(|error| failed(error.into()))?;
+    let tls = services.tls.clone();
     let server = Server::new(&config, sockets, services).map_err(|error| failed(error.into()))?;
+    tokio::spawn(reload::follow(tls));
     announcement.print()?;
     server.run(shutdown).await;
     Ok(())

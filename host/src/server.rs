@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::{
-    addresses::{Addresses, Place},
-    config::{Config, PlaintextLogin},
+    addresses::Addresses,
+    config::{Config, Listener},
     reception::{Reception, Stop},
     services::Services,
 };
@@ -36,7 +36,7 @@ pub enum Error {
 
 /// A server that listens and has not accepted anybody yet.
 pub struct Server {
-    listeners: Vec<(TcpListener, PlaintextLogin)>,
+    listeners: Vec<(TcpListener, Arc<Listener>)>,
     gate: Arc<Gate>,
     grace: Duration,
 }
@@ -68,14 +68,10 @@ impl Server {
         sockets: Vec<std::net::TcpListener>,
         services: Services,
     ) -> Result<Self, Error> {
-        let logins = config
-            .listeners
-            .iter()
-            .map(|listener| listener.plaintext_login);
         let sockets = sockets.into_iter().map(TcpListener::from_std);
         let listeners = sockets
-            .zip(logins)
-            .map(|(socket, login)| Ok((socket?, login)));
+            .zip(&config.listeners)
+            .map(|(socket, listener)| Ok((socket?, Arc::new(listener.clone()))));
         let listeners = listeners
             .collect::<io::Result<_>>()
             .map_err(Error::Listener)?;
@@ -111,9 +107,9 @@ impl Server {
             gate,
             grace,
         } = self;
-        for (listener, plaintext_login) in listeners {
+        for (socket, listener) in listeners {
             // It ends by itself when the server is told to stop.
-            tokio::spawn(accept_all(listener, plaintext_login, Arc::clone(&gate)));
+            tokio::spawn(accept_all(socket, listener, Arc::clone(&gate)));
         }
         stop.await;
         let Gate {
@@ -134,17 +130,21 @@ impl Server {
 }
 
 /// Accepts connections of one listener until the server is told to stop.
-async fn accept_all(listener: TcpListener, plaintext_login: PlaintextLogin, gate: Arc<Gate>) {
+async fn accept_all(socket: TcpListener, listener: Arc<Listener>, gate: Arc<Gate>) {
     let mut back_off = FIRST_BACK_OFF;
     loop {
         let accepted = tokio::select! {
             () = gate.stop.shutdown.cancelled() => return,
-            accepted = accept(&listener, &gate) => accepted,
+            accepted = accept(&socket, &gate) => accepted,
         };
         match accepted {
             Ok((stream, peer, permit)) => {
                 back_off = FIRST_BACK_OFF;
-                admit(stream, peer, permit, plaintext_login, &gate);
+                let (listener, task) = (Arc::clone(&listener), Arc::clone(&gate));
+                gate.connections.spawn(async move {
+                    task.admit(stream, peer, &listener).await;
+                    drop(permit);
+                });
             }
             Err(error) => {
                 error!(%error, "cannot accept connections; trying again");
@@ -157,49 +157,28 @@ async fn accept_all(listener: TcpListener, plaintext_login: PlaintextLogin, gate
 
 /// A permit first: whoever can not be served stays in the system's queue.
 async fn accept(
-    listener: &TcpListener,
+    socket: &TcpListener,
     gate: &Gate,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(&gate.permits)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
+    let (stream, peer) = socket.accept().await?;
     Ok((stream, peer, permit))
 }
 
-/// Starts a connection, if its address may have one more.
-fn admit(
-    stream: TcpStream,
-    peer: SocketAddr,
-    permit: OwnedSemaphorePermit,
-    plaintext_login: PlaintextLogin,
-    gate: &Arc<Gate>,
-) {
-    let Some(place) = gate.addresses.admit(peer.ip()) else {
-        info!(rip = %peer.ip().to_canonical(), "too many connections from this address");
-        return;
-    };
-    let task = Arc::clone(gate);
-    gate.connections.spawn(async move {
-        let held = (permit, place);
-        task.reception
-            .receive(stream, peer, plaintext_login, &task.stop)
-            .await;
-        drop::<(OwnedSemaphorePermit, Place)>(held);
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_back_off_is_reached_and_not_passed() {
-        let mut back_off = FIRST_BACK_OFF;
-        for _ in 0..20 {
-            back_off = LAST_BACK_OFF.min(back_off * 2);
-        }
-        assert_eq!(back_off, LAST_BACK_OFF);
+impl Gate {
+    /// Serves a connection, if its address may have one more.
+    async fn admit(&self, stream: TcpStream, peer: SocketAddr, listener: &Listener) {
+        let Some(arrival) = self.reception.meet(stream, peer, listener).await else {
+            return;
+        };
+        let rip = arrival.peer.ip().to_canonical();
+        // Held until the connection is over.
+        let Some(_place) = self.addresses.admit(rip) else {
+            return info!(%rip, "too many connections from this address");
+        };
+        self.reception.receive(arrival, listener, &self.stop).await;
     }
 }

@@ -19,6 +19,7 @@ use crate::{
         maildir::{self, Maildir},
     },
     sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox},
+    tls::{self, Tls},
 };
 
 /// Why services can not be had. The operator is to blame, or the machine.
@@ -45,6 +46,9 @@ pub enum Error {
     /// The component does not work in the sandbox.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
+    /// The certificates can not be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     /// The users' file can not be read.
     #[error(transparent)]
     Users(#[from] passwd_file::Error),
@@ -59,6 +63,8 @@ pub struct Services {
     pub mailbox: Arc<dyn Mailbox>,
     /// What speaks POP3.
     pub sandbox: Arc<Sandbox>,
+    /// Certificates, if there are any.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Services {
@@ -72,6 +78,7 @@ impl Services {
             auth: auth(config)?,
             mailbox: mailbox(config)?,
             sandbox: Arc::new(sandbox(config)?),
+            tls: config.tls.clone().map(Tls::load).transpose()?.map(Arc::new),
         })
     }
 }

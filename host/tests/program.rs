@@ -1,5 +1,10 @@
 //! The program as a user meets it: what README.md shows, exit codes, signals.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can not be set up has failed"
+)]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -260,4 +265,25 @@ fn the_version_names_the_component_and_the_contract() {
         popcell::sandbox::EMBEDDED_COMPONENT
     )));
     assert!(version.contains("popcell:pop3@0.1.0"), "{version}");
+}
+
+#[test]
+fn a_relative_path_starts_at_the_configuration_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("etc")).unwrap();
+    fs::write(dir.path().join("etc/users"), "alice:{PLAIN}secret\n").unwrap();
+    fs::write(
+        dir.path().join("etc/popcell.toml"),
+        "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n[users]\npasswd_file = \"users\"\n\
+         [mailbox]\nmaildir = \"../mail/%u\"\n",
+    )
+    .unwrap();
+    let check = popcell(&["check", "etc/popcell.toml"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(check.stdout).unwrap(),
+        "etc/popcell.toml: no problems\n"
+    );
 }

@@ -2,7 +2,10 @@
 //!
 //! Prints proportional set size (PSS) per session, before and after login. Linux only.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that can not be set up has no figures")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that can not be set up has no figures"
+)]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use std::{
@@ -30,7 +33,10 @@ fn main() {
     let sockets = vec![TcpListener::bind("127.0.0.1:0").unwrap()];
     sockets[0].set_nonblocking(true).unwrap();
     let address = sockets[0].local_addr().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let _guard = runtime.enter();
     let config = config(address);
     let server = Server::new(&config, sockets, services(&config)).unwrap();
@@ -80,6 +86,7 @@ fn services(config: &Config) -> Services {
         auth: std::sync::Arc::new(FixedUsers::new(users, hasher)),
         mailbox: std::sync::Arc::new(Memory::new(mail)),
         sandbox: std::sync::Arc::new(services::sandbox(config).unwrap()),
+        tls: None,
     }
 }
 
@@ -87,7 +94,9 @@ fn services(config: &Config) -> Services {
 fn client(address: &str) {
     let mut input = std::io::stdin().lines();
     input.next();
-    let mut streams: Vec<_> = (0..SESSIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let mut streams: Vec<_> = (0..SESSIONS)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
     for stream in &mut streams {
         expect(stream, b"+OK Popcell ready\r\n");
     }
@@ -95,7 +104,10 @@ fn client(address: &str) {
     input.next();
     for (number, stream) in streams.iter_mut().enumerate() {
         write!(stream, "USER user{number}\r\nPASS secret\r\nSTAT\r\n").unwrap();
-        expect(stream, b"+OK USER accepted, send PASS\r\n+OK Authentication succeeded\r\n+OK 10 210\r\n");
+        expect(
+            stream,
+            b"+OK USER accepted, send PASS\r\n+OK Authentication succeeded\r\n+OK 10 210\r\n",
+        );
     }
     println!("logged in (10 messages)");
     input.next();
@@ -106,12 +118,23 @@ fn client(address: &str) {
 fn expect(stream: &mut TcpStream, answer: &[u8]) {
     let mut read = vec![0; answer.len()];
     stream.read_exact(&mut read).unwrap();
-    assert_eq!(String::from_utf8_lossy(&read), String::from_utf8_lossy(answer));
+    assert_eq!(
+        String::from_utf8_lossy(&read),
+        String::from_utf8_lossy(answer)
+    );
 }
 
 /// Proportional set size of this process, in KiB.
 fn pss() -> u64 {
     let rollup = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().trim().parse().unwrap()
+    let line = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .unwrap();
+    line.trim()
+        .strip_suffix(" kB")
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
 }

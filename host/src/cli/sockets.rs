@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn port_zero_takes_a_free_port_for_each_listener() {
         let listener = Listener::new("127.0.0.1:0".parse().expect("address"));
-        let sockets = bind(&[listener, listener]).expect("bound");
+        let sockets = bind(&[listener.clone(), listener]).expect("bound");
         let addresses: Vec<SocketAddr> = sockets
             .iter()
             .map(|socket| socket.local_addr().expect("bound"))

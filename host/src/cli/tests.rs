@@ -6,7 +6,6 @@ use clap::CommandFactory;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::PlaintextLogin;
 
 const BUILD: Build<'_> = Build {
     component_digest: "00",
@@ -148,10 +147,7 @@ fn one_user_needs_no_configuration() {
     let config = one_user(arguments).expect("right");
     assert_eq!(
         config.listeners,
-        [Listener {
-            address: "127.0.0.1:0".parse().expect("address"),
-            plaintext_login: PlaintextLogin::Loopback,
-        }]
+        [Listener::new("127.0.0.1:0".parse().expect("address"))]
     );
     let account = crate::account::Account {
         user: "me".to_owned(),

@@ -21,8 +21,10 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
+
 pub use self::problem::{Problem, Problems};
-use crate::{auth::secret::Secret, mailbox::template::Template};
+use crate::{auth::secret::Secret, mailbox::template::Template, tls};
 
 /// The version of the file's format that this program reads.
 pub const VERSION: i64 = 1;
@@ -40,6 +42,8 @@ pub struct Config {
     pub users: Users,
     /// Where mail is stored.
     pub mailbox: Mailbox,
+    /// Certificates, or `None` for a server without TLS.
+    pub tls: Option<tls::Options>,
     /// What sessions say and accept.
     pub session: Session,
     /// How long things may take.
@@ -53,12 +57,29 @@ pub struct Config {
 }
 
 /// One address to listen on (`[[listener]]`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listener {
     /// Address and port; port 0 takes a free one.
     pub address: SocketAddr,
     /// Where passwords are accepted without TLS.
     pub plaintext_login: PlaintextLogin,
+    /// When TLS begins. Anything but [`ListenerTls::None`] needs certificates.
+    pub tls: ListenerTls,
+    /// Load balancers: connections from these networks begin with a header of the PROXY protocol,
+    /// and connections from elsewhere do not.
+    pub proxies: Vec<IpNet>,
+}
+
+/// When TLS begins on a connection.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ListenerTls {
+    /// Never.
+    #[default]
+    None,
+    /// When the client asks for it by STLS (RFC 2595).
+    Stls,
+    /// With the first octet, as on port 995 (RFC 8314).
+    Implicit,
 }
 
 /// Where a password may cross a connection without TLS. Ways of logging in that do not send it are
@@ -144,6 +165,8 @@ pub struct Timeouts {
     pub idle: Duration,
     /// How long a connection may take until it is logged in.
     pub login: Duration,
+    /// How long a TLS handshake, or the header of a load balancer, may take.
+    pub handshake: Duration,
     /// How long a client may take no octet at all of an answer.
     pub write: Duration,
     /// How long open sessions may go on after the server was told to stop.
@@ -219,6 +242,7 @@ impl Config {
             listeners,
             users,
             mailbox,
+            tls: None,
             session: Session::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
@@ -256,6 +280,8 @@ impl Listener {
         Self {
             address,
             plaintext_login: PlaintextLogin::default(),
+            tls: ListenerTls::default(),
+            proxies: Vec::new(),
         }
     }
 }
@@ -322,6 +348,7 @@ impl Default for Timeouts {
         Self {
             idle: Duration::from_mins(10),
             login: Duration::from_mins(1),
+            handshake: Duration::from_secs(10),
             write: Duration::from_mins(1),
             shutdown: Duration::from_secs(10),
         }

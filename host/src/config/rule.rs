@@ -4,12 +4,13 @@
 
 use std::{
     fmt::Display,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use ipnet::IpNet;
 use toml::de::{DeInteger, DeValue};
 
 use super::{
@@ -160,6 +161,22 @@ pub(super) fn text(allowed: &str, is_allowed: fn(&str) -> bool) -> Rule<String> 
 pub(super) fn address() -> Rule<SocketAddr> {
     let allowed = "an IP address and a port, such as \"127.0.0.1:1110\" or \"[::]:110\"";
     Rule::text(allowed.to_owned(), |text| text.parse().ok())
+}
+
+/// Networks, such as `["10.0.0.0/8", "2001:db8::/32"]`; an address alone is a network of one.
+pub(super) fn networks() -> Rule<Vec<IpNet>> {
+    let allowed = "a list of networks, such as [\"10.0.0.0/8\", \"2001:db8::1\"]";
+    let network = |text: &str| {
+        text.parse()
+            .ok()
+            .or_else(|| text.parse().ok().map(IpAddr::into))
+    };
+    Rule::new(allowed.to_owned(), move |value| {
+        let networks = value.as_array()?.iter();
+        networks
+            .map(|value| network(value.as_ref().as_str()?))
+            .collect()
+    })
 }
 
 /// The path of a file; a relative one starts at `base`.

@@ -2,22 +2,38 @@
 //!
 //! The bounds that stand here are the bounds; `examples/popcell.toml` says the same to operators.
 
-use std::{num::NonZero, path::Path, time::Duration};
+use std::{
+    num::NonZero,
+    path::{self, Path},
+    time::Duration,
+};
 
 use super::{
-    Config, Expire, Limits, Listener, Log, LogFormat, LogLevel, Mailbox, PlaintextLogin, Session,
-    Timeouts, Uidl, Users, VERSION,
+    Config, Expire, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox,
+    PlaintextLogin, Session, Timeouts, Uidl, Users, VERSION,
     document::{Report, Section},
     problem::Problems,
     rule,
 };
-use crate::{auth::sasl::MECHANISMS, mailbox::template::Template};
+use crate::{
+    auth::sasl::MECHANISMS,
+    mailbox::template::Template,
+    tls::{self, CertificatePair, Version},
+};
 
 const PLAINTEXT_LOGIN: [(&str, PlaintextLogin); 3] = [
     ("never", PlaintextLogin::Never),
     ("loopback", PlaintextLogin::Loopback),
     ("always", PlaintextLogin::Always),
 ];
+
+const LISTENER_TLS: [(&str, ListenerTls); 3] = [
+    ("none", ListenerTls::None),
+    ("stls", ListenerTls::Stls),
+    ("implicit", ListenerTls::Implicit),
+];
+
+const VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
 
 const UIDL: [(&str, Uidl); 2] = [("auto", Uidl::Auto), ("filename", Uidl::Filename)];
 
@@ -46,7 +62,7 @@ const MOST_LINE_OCTETS: usize = 16_384;
 /// Below this a component has no room for its own stack and one window of a maildrop.
 const LEAST_CELL_MEMORY: usize = 256 << 10;
 
-/// Calls are timed by a tick of a millisecond; ten of them make its error bearable.
+/// Calls are timed by a tick of five milliseconds.
 const LEAST_CALL_TIME: Duration = Duration::from_millis(10);
 
 /// Reads a whole file.
@@ -54,7 +70,9 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, Problems> {
     let report = Report::new(text);
     let config = report.document().and_then(|table| {
         let mut root = Section::root(&table, &report);
-        let config = config(&mut root, path.parent().unwrap_or_else(|| Path::new("")));
+        // A relative path of a relative file starts where the program was started.
+        let file = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let config = config(&mut root, file.parent().unwrap_or_else(|| Path::new("/")));
         root.finish();
         config
     });
@@ -68,7 +86,8 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, Problems> {
 /// `None` only if a problem has been reported.
 fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     root.require("version", rule::number(VERSION..=VERSION));
-    let listeners = listeners(root);
+    let tls = tls(root.table("tls"), base);
+    let listeners = listeners(root, tls.is_some());
     let users = users(root.table("users"), base);
     let mailbox = mailbox(root.table("mailbox"), base);
     let session = session(root.table("session"));
@@ -82,6 +101,7 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
         listeners,
         users: users?,
         mailbox: mailbox?,
+        tls,
         session,
         timeouts,
         limits,
@@ -90,7 +110,7 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     })
 }
 
-fn listeners(root: &mut Section<'_>) -> Vec<Listener> {
+fn listeners(root: &mut Section<'_>, has_certificate: bool) -> Vec<Listener> {
     let mut listeners: Vec<Listener> = Vec::new();
     let sections = root.tables("listener");
     if sections.is_empty() {
@@ -102,6 +122,17 @@ fn listeners(root: &mut Section<'_>) -> Vec<Listener> {
     for mut section in sections {
         let address = section.require("address", rule::address());
         let plaintext_login = section.get("plaintext_login", rule::choice(&PLAINTEXT_LOGIN));
+        let tls = section.get("tls", rule::choice(&LISTENER_TLS));
+        if !has_certificate && tls.is_some_and(|tls| tls != ListenerTls::None) {
+            let message = "\"tls\" in [[listener]] needs a certificate: see [tls]".to_owned();
+            section.fault(Some("tls"), message);
+        }
+        let by_default = if has_certificate {
+            ListenerTls::Stls
+        } else {
+            ListenerTls::None
+        };
+        let proxies = section.get("proxies", rule::networks());
         if let Some(address) = address {
             let plaintext_login = plaintext_login.unwrap_or_default();
             if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
@@ -111,11 +142,40 @@ fn listeners(root: &mut Section<'_>) -> Vec<Listener> {
             listeners.push(Listener {
                 address,
                 plaintext_login,
+                tls: tls.unwrap_or(by_default),
+                proxies: proxies.unwrap_or_default(),
             });
         }
         section.finish();
     }
     listeners
+}
+
+/// The certificates, if there are any. What is in the files is for `popcell check` to find out.
+fn tls(mut section: Section<'_>, base: &Path) -> Option<tls::Options> {
+    let mut certificates = Vec::new();
+    for mut pair in section.tables("certificate") {
+        let certificate = pair.require("certificate", rule::path(base));
+        let key = pair.require("key", rule::path(base));
+        pair.finish();
+        if let (Some(certificate), Some(key)) = (certificate, key) {
+            certificates.push(CertificatePair { certificate, key });
+        }
+    }
+    let client_ca = section.get("client_ca", rule::path(base));
+    let minimum_version = section.get("minimum_version", rule::choice(&VERSIONS));
+    let is_asked_for = client_ca.is_some() || minimum_version.is_some();
+    if certificates.is_empty() && is_asked_for {
+        let message = "[[tls.certificate]] is missing; expected at least one".to_owned();
+        section.fault(None, message);
+    }
+    section.finish();
+    let minimum_version = minimum_version.unwrap_or_default();
+    (!certificates.is_empty()).then_some(tls::Options {
+        certificates,
+        client_ca,
+        minimum_version,
+    })
 }
 
 fn users(mut section: Section<'_>, base: &Path) -> Option<Users> {
@@ -201,6 +261,11 @@ fn timeouts(mut section: Section<'_>) -> Timeouts {
     let second = Duration::from_secs(1);
     section.set(&mut timeouts.idle, "idle", rule::duration(LEAST_IDLE..=DAY));
     section.set(&mut timeouts.login, "login", rule::duration(second..=DAY));
+    section.set(
+        &mut timeouts.handshake,
+        "handshake",
+        rule::duration(second..=DAY),
+    );
     section.set(&mut timeouts.write, "write", rule::duration(second..=DAY));
     section.set(
         &mut timeouts.shutdown,

@@ -28,6 +28,7 @@ pub fn log_login(origin: &Origin, user: &str, method: &str) {
         %lip,
         lport = origin.local.port(),
         channel = origin.channel.word(),
+        tls = origin.tls.as_deref(),
         %session,
         "Login: user=<{user}>, method={method}, rip={rip}, lip={lip}{secured}, session=<{session}>",
     );
@@ -76,6 +77,7 @@ fn log_aborted(origin: &Origin, end: &End, summary: &Summary, attempts: &Attempt
         %lip,
         lport = origin.local.port(),
         channel = origin.channel.word(),
+        tls = origin.tls.as_deref(),
         %session,
         milliseconds = milliseconds(summary),
         octets_in = summary.octets_in,
@@ -109,6 +111,7 @@ fn log_finished(origin: &Origin, end: &End, summary: &Summary, usage: &Usage) {
         %lip,
         lport = origin.local.port(),
         channel = origin.channel.word(),
+        tls = origin.tls.as_deref(),
         %session,
         milliseconds = milliseconds(summary),
         octets_in = summary.octets_in,
@@ -132,7 +135,7 @@ struct Facts {
     session: super::SessionId,
     rip: IpAddr,
     lip: IpAddr,
-    secured: &'static str,
+    secured: String,
 }
 
 impl Facts {
@@ -143,9 +146,12 @@ impl Facts {
             rip: origin.peer.ip().to_canonical(),
             lip: origin.local.ip().to_canonical(),
             secured: match origin.channel {
-                Channel::Clear => "",
-                Channel::Loopback => ", secured",
-                Channel::Tls => ", TLS",
+                Channel::Clear => String::new(),
+                Channel::Loopback => ", secured".to_owned(),
+                Channel::Tls => match &origin.tls {
+                    Some(tls) => format!(", TLS, {tls}"),
+                    None => ", TLS".to_owned(),
+                },
             },
         }
     }

@@ -10,7 +10,10 @@ mod tests;
 use std::{
     fmt, io,
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,7 +32,7 @@ pub struct SessionIds {
 pub struct SessionId(u64);
 
 /// Who is connected, and how.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Origin {
     /// The session.
     pub session: SessionId,
@@ -39,6 +42,8 @@ pub struct Origin {
     pub local: SocketAddr,
     /// What protects the connection.
     pub channel: Channel,
+    /// With TLS its version and cipher suite, in words for the log.
+    pub tls: Option<Arc<str>>,
 }
 
 /// What protects a connection.
@@ -67,6 +72,11 @@ pub enum End {
         /// What the sandbox says of it.
         cause: String,
     },
+    /// There was no TLS to be had with the client.
+    HandshakeFailed {
+        /// Why, in words without the client's.
+        cause: String,
+    },
     /// Our own fault, or the machine's: there was no instance to be had, say.
     HostFailed {
         /// What went wrong.
@@ -84,6 +94,8 @@ pub enum End {
     MessageBroken,
     /// The client closed the connection without a QUIT.
     PeerClosed,
+    /// The client sent something behind STLS that was not TLS.
+    PlaintextBehindStls,
     /// The client said QUIT.
     Quit,
     /// The server was told to stop.
@@ -210,6 +222,7 @@ impl End {
             Self::ClosedByComponent => "closed_by_component",
             Self::ComponentBreach { .. } => "component_breach",
             Self::ComponentTrapped { .. } => "component_trapped",
+            Self::HandshakeFailed { .. } => "handshake_failed",
             Self::HostFailed { .. } => "host_failed",
             Self::Idle => "idle",
             Self::Io(_) => "io",
@@ -217,6 +230,7 @@ impl End {
             Self::LoginTimeout => "login_timeout",
             Self::MessageBroken => "message_broken",
             Self::PeerClosed => "peer_closed",
+            Self::PlaintextBehindStls => "plaintext_behind_stls",
             Self::Quit => "quit",
             Self::Shutdown => "shutdown",
             Self::TooManyFailedLogins => "too_many_failed_logins",
@@ -235,7 +249,9 @@ impl End {
             | Self::LineTooLong
             | Self::LoginTimeout
             | Self::MessageBroken
+            | Self::HandshakeFailed { .. }
             | Self::PeerClosed
+            | Self::PlaintextBehindStls
             | Self::Quit
             | Self::Shutdown
             | Self::TooManyFailedLogins
@@ -252,12 +268,14 @@ impl fmt::Display for End {
             Self::ClosedByComponent => "Closed by the component",
             Self::ComponentBreach { .. } => "Component broke its contract",
             Self::ComponentTrapped { .. } => "Component failed",
+            Self::HandshakeFailed { cause } => return write!(f, "TLS handshake failed: {cause}"),
             Self::HostFailed { .. } => "Internal failure",
             Self::Idle | Self::LoginTimeout => "Inactivity",
             Self::Io(kind) => return write!(f, "Connection closed: {kind}"),
             Self::LineTooLong => "Command line too long",
             Self::MessageBroken => "Message could not be read",
             Self::PeerClosed => "Connection closed",
+            Self::PlaintextBehindStls => "Plaintext behind STLS",
             Self::Quit => "Logged out",
             Self::Shutdown => "Server shutting down",
             Self::TooManyFailedLogins => "Too many failed logins",

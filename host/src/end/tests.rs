@@ -11,6 +11,7 @@ fn origin(channel: Channel) -> Origin {
         peer: "[::ffff:192.0.2.1]:4711".parse().expect("address"),
         local: "198.51.100.1:110".parse().expect("address"),
         channel,
+        tls: None,
     }
 }
 
