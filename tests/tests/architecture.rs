@@ -157,7 +157,10 @@ fn nothing_is_left_to_be_done() {
         "FIX".to_owned() + "ME",
         "XX".to_owned() + "X",
     ];
-    let breaches = breaches(&all(), |line| {
+    let mut sources = all();
+    // One of the words is what TAP calls a failure that is known.
+    sources.retain(|source| !source.path.contains("conformance/src/report"));
+    let breaches = breaches(&sources, |line| {
         words.iter().any(|word| mentions(line, word))
             || line.contains(&("unimpl".to_owned() + "emented!"))
     });

@@ -24,6 +24,10 @@ const ENCRYPTED_BEFORE: &str = "-----BEGIN EC PRIVATE KEY-----\n\
     -----END EC PRIVATE KEY-----\n";
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of files and what is wrong with them"
+)]
 fn a_file_that_is_wrong_is_named_with_what_is_wrong() {
     let site = Site::new();
     let right = site.authority.issue(&[HOST]);
