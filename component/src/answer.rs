@@ -105,6 +105,8 @@ impl<H: Host> Answer<H> {
 
 impl<H: Host> Transaction<H> {
     fn list_window(&self, next: &mut u32, out: &mut Output) -> Result<Progress, Fault> {
+        // A window begins with a message to list, so that few windows are empty-handed.
+        *next = self.marks.next_unmarked(*next);
         let Some(window) = self.window(*next, out) else {
             return Ok(Progress::Done);
         };
@@ -122,6 +124,7 @@ impl<H: Host> Transaction<H> {
     }
 
     fn uidl_window(&self, next: &mut u32, out: &mut Output) -> Result<Progress, Fault> {
+        *next = self.marks.next_unmarked(*next);
         let Some(window) = self.window(*next, out) else {
             return Ok(Progress::Done);
         };

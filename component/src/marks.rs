@@ -34,6 +34,17 @@ impl Marks {
         self.bits.get(octet).is_some_and(|bits| bits & bit != 0)
     }
 
+    /// The first number from `number` on that is not marked.
+    pub(crate) fn next_unmarked(&self, mut number: u32) -> u32 {
+        while self.is_marked(number) {
+            let (octet, bit) = place(number);
+            // Eight at once: a maildrop may have a million marks.
+            let is_full = bit == 1 && self.bits.get(octet) == Some(&u8::MAX);
+            number = number.saturating_add(if is_full { 8 } else { 1 });
+        }
+        number
+    }
+
     /// How many messages are marked.
     pub(crate) fn count(&self) -> u32 {
         self.count
@@ -76,6 +87,15 @@ mod tests {
         assert_eq!(marks.count(), 3);
         assert!(marks.is_marked(9) && !marks.is_marked(2) && !marks.is_marked(999));
         assert_eq!(Marks::from_bits(marks.bits().to_vec()), marks);
+    }
+
+    #[test]
+    fn marked_messages_are_passed_over() {
+        let mut marks = Marks::default();
+        (2..=19).chain([21]).for_each(|number| marks.mark(number));
+        for (from, next) in [(1, 1), (2, 20), (9, 20), (20, 20), (21, 22), (99, 99)] {
+            assert_eq!(marks.next_unmarked(from), next);
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Why sessions ended, by what the server's log says of them.
 //!
-//! Listens to the summary lines of the whole process; a session is known by its client's port.
+//! Listens to the summary lines of the whole process; a session is known by the ports of its
+//! connection.
 
 use std::{
     collections::HashMap,
-    net::TcpStream,
+    net::SocketAddr,
     sync::{Condvar, LazyLock, Mutex},
     time::Duration,
 };
@@ -21,6 +22,8 @@ use tracing_subscriber::{
     layer::{self, SubscriberExt as _},
 };
 
+use crate::client::Client;
+
 /// As long as a test waits for what is bound to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,10 +34,17 @@ static ENDS: LazyLock<Ends> = LazyLock::new(|| {
     Ends::default()
 });
 
+/// The client's port and the server's, as the log says them.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+struct Ports {
+    client: u64,
+    server: u64,
+}
+
 /// The reasons of the sessions that have ended.
 #[derive(Default)]
 struct Ends {
-    by_port: Mutex<HashMap<u64, String>>,
+    by_ports: Mutex<HashMap<Ports, String>>,
     added: Condvar,
 }
 
@@ -43,19 +53,23 @@ pub fn listen() {
     LazyLock::force(&ENDS);
 }
 
-/// Waits for the end of the session of this client, and returns its `reason`.
+/// Hangs up on the server, waits for the end of the session, and returns its `reason`.
 ///
 /// # Errors
 ///
 /// It does not end.
-pub fn reason(client: &TcpStream) -> Result<String> {
-    let port = u64::from(client.local_addr()?.port());
-    let ends = ENDS.by_port.lock().expect("nobody panics with this lock");
+pub fn reason(client: Client, server: SocketAddr) -> Result<String> {
+    let ports = Ports {
+        client: client.stream().local_addr()?.port().into(),
+        server: server.port().into(),
+    };
+    drop(client);
+    let ends = ENDS.by_ports.lock().expect("nobody panics with this lock");
     let waited = ENDS
         .added
-        .wait_timeout_while(ends, PATIENCE, |ends| !ends.contains_key(&port));
+        .wait_timeout_while(ends, PATIENCE, |ends| !ends.contains_key(&ports));
     let (mut ends, _) = waited.expect("nobody panics with this lock");
-    ends.remove(&port).context("the session does not end")
+    ends.remove(&ports).context("the session does not end")
 }
 
 /// The layer that hears of them.
@@ -65,13 +79,9 @@ impl<S: Subscriber> Layer<S> for Summaries {
     fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
         let mut summary = Summary::default();
         event.record(&mut summary);
-        if let Summary {
-            port: Some(port),
-            reason: Some(reason),
-        } = summary
-        {
-            let mut ends = ENDS.by_port.lock().expect("nobody panics with this lock");
-            ends.insert(port, reason);
+        if let Some((ports, reason)) = summary.complete() {
+            let mut ends = ENDS.by_ports.lock().expect("nobody panics with this lock");
+            ends.insert(ports, reason);
             ENDS.added.notify_all();
         }
     }
@@ -80,16 +90,27 @@ impl<S: Subscriber> Layer<S> for Summaries {
 /// The fields of a summary line that matter here.
 #[derive(Default)]
 struct Summary {
-    port: Option<u64>,
+    client: Option<u64>,
+    server: Option<u64>,
     reason: Option<String>,
+}
+
+impl Summary {
+    /// What is known of the end; nothing if the line is not about one.
+    fn complete(self) -> Option<(Ports, String)> {
+        let (client, server) = (self.client?, self.server?);
+        Some((Ports { client, server }, self.reason?))
+    }
 }
 
 impl Visit for Summary {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "rport" {
-            self.port = Some(value);
+        match field.name() {
+            "rport" => self.client = Some(value),
+            "lport" => self.server = Some(value),
+            _ => {}
         }
     }
 

@@ -17,6 +17,7 @@ use popcell::{
     sandbox::{EMBEDDED_COMPONENT, EngineOptions, Sandbox},
     server::Server,
     services::Services,
+    tls::Tls,
 };
 use tokio::{runtime::Builder, sync::oneshot};
 
@@ -60,6 +61,16 @@ pub fn config() -> Config {
     config
 }
 
+/// The services of a server with these backends: no TLS, and the sandbox of all tests.
+pub fn services(auth: Arc<dyn Auth>, mailbox: Arc<dyn mailbox::Mailbox>) -> Services {
+    Services {
+        auth,
+        mailbox,
+        sandbox: Arc::clone(&SANDBOX),
+        tls: None,
+    }
+}
+
 impl Running {
     /// Starts a server with these backends instead of those that the configuration names.
     ///
@@ -71,15 +82,12 @@ impl Running {
         auth: Arc<dyn Auth>,
         mailbox: Arc<dyn mailbox::Mailbox>,
     ) -> Result<Self> {
-        let services = Services {
-            auth,
-            mailbox,
-            sandbox: Arc::clone(&SANDBOX),
-        };
+        let mut services = services(auth, mailbox);
+        services.tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
         Self::start_with(config, services)
     }
 
-    /// Starts a server with these services, in another sandbox than that of all tests.
+    /// Starts a server with these services: with another sandbox than that of all tests, say.
     ///
     /// # Errors
     ///

@@ -1,12 +1,21 @@
-//! What one cell owns: its capabilities, its limits, its clock, its counters.
+//! What one cell owns: its capabilities, its limits, its clock.
 //!
 //! The data of one wasmtime store. The functions that the guest calls on it are in `host.rs`.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use wasmtime::{ResourceLimiter, component::ResourceTable};
+use wasmtime::{
+    ResourceLimiter,
+    component::{Resource, ResourceTable},
+};
 
-use super::{Error, engine::TICK};
+use super::{Error, Usage, engine::TICK};
 use crate::capability::{self, Grant};
 
 /// A maildrop as a resource: what a login gave.
@@ -15,15 +24,25 @@ pub struct Maildrop(pub(super) Grant);
 
 /// An open message as a resource.
 #[expect(unreachable_pub, reason = "the generated code says `pub use`")]
-pub struct Message {
-    pub(super) message: Box<dyn capability::Message>,
-    /// Octets that the guest has been given of it.
-    pub(super) octets: u64,
-}
+pub struct Message(pub(super) Box<dyn capability::Message>);
 
 /// A SASL exchange as a resource.
 #[expect(unreachable_pub, reason = "the generated code says `pub use`")]
-pub struct Exchange(pub(super) Box<dyn capability::Exchange>);
+pub struct Exchange {
+    pub(super) exchange: Box<dyn capability::Exchange>,
+    pub(super) phase: Phase,
+}
+
+/// Where a SASL exchange is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Phase {
+    /// It waits for `begin`.
+    Fresh,
+    /// It waits for a response.
+    Challenged,
+    /// It has succeeded or failed, or is being asked.
+    Over,
+}
 
 /// What one cell may use up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,60 +53,16 @@ pub struct Limits {
     pub call_time: Duration,
 }
 
-/// What a session has done with its capabilities, for the log and the metrics.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Usage {
-    /// Messages in the maildrop.
-    pub messages: u32,
-    /// Octets of the maildrop.
-    pub octets: u64,
-    /// Messages that were opened and read to their end.
-    pub whole: Read,
-    /// Messages that were opened and not read to their end.
-    pub partial: Read,
-    /// Messages that were removed.
-    pub removed: u32,
-    /// Messages that were to be removed and are still there.
-    pub kept: u32,
-    /// Whether the last read of a message failed.
-    pub is_broken: bool,
-}
-
-/// Messages that were read, and how much of them.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Read {
-    /// How often a message was opened.
-    pub messages: u32,
-    /// Octets that the guest was given.
-    pub octets: u64,
-}
-
-impl Usage {
-    /// A message was opened.
-    pub(super) fn opened(&mut self) {
-        self.partial.messages = self.partial.messages.saturating_add(1);
-    }
-
-    /// `octets` of a message were read.
-    pub(super) fn read(&mut self, octets: u64) {
-        self.partial.octets = self.partial.octets.saturating_add(octets);
-    }
-
-    /// A message of which `octets` were read has come to its end.
-    pub(super) fn finished(&mut self, octets: u64) {
-        self.partial.messages = self.partial.messages.saturating_sub(1);
-        self.partial.octets = self.partial.octets.saturating_sub(octets);
-        self.whole.messages = self.whole.messages.saturating_add(1);
-        self.whole.octets = self.whole.octets.saturating_add(octets);
-    }
-}
-
 /// Table elements that all tables of a cell may have in all. Ours has fewer than a hundred.
 const TABLE_ELEMENTS: usize = 20_000;
 
 /// Resources that a cell may hold at once. The contract needs three: a maildrop, a message, an
 /// exchange.
-const HANDLES: usize = 8;
+const CAPABILITIES: usize = 8;
+
+/// Calls of imports that a guest may make in one call, by the contract. What they take is the
+/// host's time and not the guest's, so that the clock alone would never end a loop of them.
+const IMPORT_CALLS: u32 = 100_000;
 
 /// The data of one store.
 pub(super) struct Cell {
@@ -98,42 +73,80 @@ pub(super) struct Cell {
     pub(super) granted: bool,
     /// What stopped the guest, if the host did.
     pub(super) stopped: Option<Error>,
+    /// A message is open; there is no second one beside it.
+    pub(super) has_open_message: bool,
     limits: Limits,
     memory: usize,
+    table_elements: usize,
     call: Call,
 }
 
-/// How long the call that is running has computed.
+/// What the call that is running has used up.
 struct Call {
     started: Instant,
     in_host: Duration,
+    import_calls: u32,
+    /// Time that other tasks had while the guest gave way, in nanoseconds.
+    given_way: Arc<AtomicU64>,
 }
 
 impl Cell {
     pub(super) fn new(login: Box<dyn capability::Login>, limits: Limits, now: Instant) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
+        table.set_max_capacity(CAPABILITIES);
         Self {
             login,
             table,
             usage: Usage::default(),
             granted: false,
             stopped: None,
+            has_open_message: false,
             limits,
             memory: 0,
+            table_elements: 0,
             call: Call {
                 started: now,
                 in_host: Duration::ZERO,
+                import_calls: 0,
+                given_way: Arc::default(),
             },
         }
     }
 
     /// A call into the guest begins.
     pub(super) fn begin_call(&mut self, now: Instant) {
-        self.call = Call {
-            started: now,
-            in_host: Duration::ZERO,
-        };
+        self.call.started = now;
+        self.call.in_host = Duration::ZERO;
+        self.call.import_calls = 0;
+        self.call.given_way.store(0, Ordering::Relaxed);
+        // Memory that was refused, and done without, does not end a later call.
+        self.stopped = None;
+    }
+
+    /// The guest calls an import.
+    ///
+    /// # Errors
+    ///
+    /// It does so too often: a breach.
+    pub(super) fn begin_import(&mut self) -> wasmtime::Result<()> {
+        self.call.import_calls = self.call.import_calls.saturating_add(1);
+        if self.call.import_calls > IMPORT_CALLS {
+            return Err(self.breach("more than 100,000 calls of the host in one call"));
+        }
+        Ok(())
+    }
+
+    /// Hands a capability to the guest.
+    ///
+    /// # Errors
+    ///
+    /// It keeps too many of them: a breach.
+    pub(super) fn lend<T: Send + 'static>(
+        &mut self,
+        capability: T,
+    ) -> wasmtime::Result<Resource<T>> {
+        let lent = self.table.push(capability);
+        lent.map_err(|_| self.breach("more capabilities than a cell holds"))
     }
 
     /// Time in an import is the host's, not the guest's.
@@ -141,11 +154,24 @@ impl Cell {
         self.call.in_host += time;
     }
 
+    /// Lets other tasks run. However many they are, that is not the guest's time either.
+    pub(super) fn give_way(&self) -> impl Future<Output = ()> + Send + 'static {
+        let given_way = Arc::clone(&self.call.given_way);
+        async move {
+            let since = Instant::now();
+            tokio::task::yield_now().await;
+            let nanoseconds = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            given_way.fetch_add(nanoseconds, Ordering::Relaxed);
+        }
+    }
+
     /// Whether the guest may go on computing; if not, the reason is noted.
     pub(super) fn may_go_on(&mut self, now: Instant) -> bool {
+        let given_way = Duration::from_nanos(self.call.given_way.load(Ordering::Relaxed));
         let computed = now
             .duration_since(self.call.started)
-            .saturating_sub(self.call.in_host);
+            .saturating_sub(self.call.in_host)
+            .saturating_sub(given_way);
         let may = computed + TICK < self.limits.call_time.max(2 * TICK);
         if !may {
             self.stopped = Some(Error::CallTime {
@@ -182,63 +208,19 @@ impl ResourceLimiter for Cell {
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        let more = desired.saturating_sub(current);
+        let elements = self.table_elements.saturating_add(more);
+        if elements > TABLE_ELEMENTS {
+            return Ok(false);
+        }
+        self.table_elements = elements;
+        Ok(true)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capability::{Answer, Refusal};
-
-    struct Nobody;
-
-    impl capability::Login for Nobody {
-        fn password<'a>(
-            &'a mut self,
-            _: &'a [u8],
-            _: &'a [u8],
-        ) -> Answer<'a, Result<Grant, Refusal>> {
-            Box::pin(async { Err(Refusal::Denied) })
-        }
-
-        fn apop<'a>(&'a mut self, _: &'a [u8], _: &'a [u8]) -> Answer<'a, Result<Grant, Refusal>> {
-            Box::pin(async { Err(Refusal::Denied) })
-        }
-
-        fn start(&mut self, _: &str) -> Option<Box<dyn capability::Exchange>> {
-            None
-        }
-    }
-
-    fn cell(now: Instant) -> Cell {
-        let limits = Limits {
-            memory: 100,
-            call_time: Duration::from_millis(100),
-        };
-        Cell::new(Box::new(Nobody), limits, now)
-    }
-
-    #[test]
-    fn memories_are_summed() {
-        let mut cell = cell(Instant::now());
-        assert!(cell.memory_growing(0, 60, None).unwrap());
-        assert!(cell.memory_growing(0, 40, None).unwrap());
-        assert!(!cell.memory_growing(60, 61, None).unwrap());
-        assert_eq!(cell.stopped, Some(Error::Memory { limit: 100 }));
-    }
-
-    #[test]
-    fn time_in_the_host_is_not_the_guests() {
-        let now = Instant::now();
-        let mut cell = cell(now);
-        cell.begin_call(now);
-        cell.spent_in_host(Duration::from_secs(2));
-        assert!(cell.may_go_on(now + Duration::from_millis(2_050)));
-        assert!(!cell.may_go_on(now + Duration::from_millis(2_100)));
-    }
-}
+mod tests;

@@ -37,7 +37,10 @@ const FIBER_STACK_OCTETS: usize = 384 * 1024;
 
 /// Octets of one cell's memory that stay mapped when the cell is gone, so that the next one in its
 /// place starts without page faults.
-const KEEP_RESIDENT_OCTETS: usize = 64 * 1024;
+const KEEP_RESIDENT_OCTETS: usize = 32 * 1024;
+
+/// The same for tables, which are small.
+const TABLE_KEEP_RESIDENT_OCTETS: usize = 4 * 1024;
 
 /// Core instances, tables and memories of one component. Ours has three instances (the session and
 /// two shims that wit-component adds) with a table each and one memory; a component that was built
@@ -79,7 +82,8 @@ fn pool(options: EngineOptions) -> PoolingAllocationConfig {
         .max_tables_per_component(TABLES_PER_CELL)
         .max_memories_per_component(MEMORIES_PER_CELL)
         .max_memory_size(options.cell_memory)
-        .linear_memory_keep_resident(KEEP_RESIDENT_OCTETS);
+        .linear_memory_keep_resident(KEEP_RESIDENT_OCTETS)
+        .table_keep_resident(TABLE_KEEP_RESIDENT_OCTETS);
     pool
 }
 

@@ -8,7 +8,7 @@ use wasmtime::component::Resource;
 
 use super::{
     bindings::{auth, mail},
-    cell::{Cell, Exchange, Maildrop, Message},
+    cell::{Cell, Exchange, Maildrop, Message, Phase},
     convert,
 };
 use crate::capability::{Grant, Refusal, Turn};
@@ -23,6 +23,7 @@ impl mail::Host for Cell {}
 
 impl mail::HostMaildrop for Cell {
     fn summary(&mut self, this: Resource<Maildrop>) -> wasmtime::Result<mail::Summary> {
+        self.begin_import()?;
         let snapshot = self.table.get(&this)?.0.maildrop.snapshot();
         Ok(mail::Summary {
             count: snapshot.count(),
@@ -36,6 +37,7 @@ impl mail::HostMaildrop for Cell {
         first: u32,
         max: u32,
     ) -> wasmtime::Result<Result<Vec<u64>, mail::Fault>> {
+        self.begin_import()?;
         self.check_window(first, max)?;
         Ok(Ok(self
             .table
@@ -53,6 +55,7 @@ impl mail::HostMaildrop for Cell {
         first: u32,
         max: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, mail::Fault>> {
+        self.begin_import()?;
         self.check_window(first, max)?;
         Ok(Ok(self
             .table
@@ -65,6 +68,7 @@ impl mail::HostMaildrop for Cell {
     }
 
     fn announce(&mut self, this: Resource<Maildrop>) -> wasmtime::Result<Vec<String>> {
+        self.begin_import()?;
         Ok(self.table.get(&this)?.0.announce.to_vec())
     }
 
@@ -73,13 +77,22 @@ impl mail::HostMaildrop for Cell {
         this: Resource<Maildrop>,
         number: u32,
     ) -> wasmtime::Result<Result<Resource<Message>, mail::Fault>> {
+        self.begin_import()?;
+        if self.has_open_message {
+            return Err(self.breach("a second open message"));
+        }
+        let maildrop = &mut self.table.get_mut(&this)?.0.maildrop;
+        if !(1..=maildrop.snapshot().count()).contains(&number) {
+            return Ok(Err(mail::Fault::Gone));
+        }
         let started = Instant::now();
-        let opened = self.table.get_mut(&this)?.0.maildrop.open(number).await;
+        let opened = maildrop.open(number).await;
         self.spent_in_host(started.elapsed());
         match opened {
             Ok(message) => {
                 self.usage.opened();
-                Ok(Ok(self.table.push(Message { message, octets: 0 })?))
+                self.has_open_message = true;
+                Ok(Ok(self.lend(Message(message))?))
             }
             Err(fault) => Ok(Err(fault.into())),
         }
@@ -90,6 +103,10 @@ impl mail::HostMaildrop for Cell {
         this: Resource<Maildrop>,
         marks: Vec<u8>,
     ) -> wasmtime::Result<Result<(), mail::Unfinished>> {
+        self.begin_import()?;
+        if self.has_open_message {
+            return Err(self.breach("a commit while a message is open"));
+        }
         let Maildrop(Grant { maildrop, .. }) = self.table.delete(this)?;
         let snapshot = maildrop.snapshot();
         let Some(deleted) = convert::marked(&marks, snapshot.count()) else {
@@ -107,6 +124,7 @@ impl mail::HostMaildrop for Cell {
     }
 
     fn drop(&mut self, this: Resource<Maildrop>) -> wasmtime::Result<()> {
+        self.begin_import()?;
         self.table.delete(this)?;
         Ok(())
     }
@@ -118,21 +136,17 @@ impl mail::HostMessage for Cell {
         this: Resource<Message>,
         max: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, mail::Fault>> {
+        self.begin_import()?;
         if !(1..=MAX_READ).contains(&max) {
             return Err(self.breach("a read of no octets or of more than 1,048,576"));
         }
         let max = usize::try_from(max)?;
         let started = Instant::now();
-        let open = self.table.get_mut(&this)?;
-        let read = open.message.read(max).await;
+        let read = self.table.get_mut(&this)?.0.read(max).await;
         self.usage.is_broken = read.is_err();
         match read.as_ref().map(Vec::len) {
-            Ok(0) => self.usage.finished(std::mem::take(&mut open.octets)),
-            Ok(octets) => {
-                let octets = u64::try_from(octets)?;
-                open.octets = open.octets.saturating_add(octets);
-                self.usage.read(octets);
-            }
+            Ok(0) => self.usage.finished(),
+            Ok(octets) => self.usage.read(u64::try_from(octets)?),
             Err(_) => {}
         }
         self.spent_in_host(started.elapsed());
@@ -140,7 +154,9 @@ impl mail::HostMessage for Cell {
     }
 
     fn drop(&mut self, this: Resource<Message>) -> wasmtime::Result<()> {
+        self.begin_import()?;
         self.table.delete(this)?;
+        self.has_open_message = false;
         Ok(())
     }
 }
@@ -151,9 +167,7 @@ impl auth::Host for Cell {
         user: Vec<u8>,
         password: Vec<u8>,
     ) -> wasmtime::Result<Result<Resource<Maildrop>, auth::Refusal>> {
-        if self.granted {
-            return Err(self.breach("a login after a login"));
-        }
+        self.begin_login()?;
         let started = Instant::now();
         let granted = self.login.password(&user, &password).await;
         self.spent_in_host(started.elapsed());
@@ -165,9 +179,7 @@ impl auth::Host for Cell {
         user: Vec<u8>,
         digest: Vec<u8>,
     ) -> wasmtime::Result<Result<Resource<Maildrop>, auth::Refusal>> {
-        if self.granted {
-            return Err(self.breach("a login after a login"));
-        }
+        self.begin_login()?;
         let started = Instant::now();
         let granted = self.login.apop(&user, &digest).await;
         self.spent_in_host(started.elapsed());
@@ -177,13 +189,12 @@ impl auth::Host for Cell {
 
 impl auth::HostExchange for Cell {
     fn start(&mut self, mechanism: String) -> wasmtime::Result<Option<Resource<Exchange>>> {
-        if self.granted {
-            return Err(self.breach("a login after a login"));
-        }
-        let exchange = self.login.start(&mechanism).map(Exchange);
-        Ok(exchange
-            .map(|exchange| self.table.push(exchange))
-            .transpose()?)
+        self.begin_login()?;
+        let Some(exchange) = self.login.start(&mechanism) else {
+            return Ok(None);
+        };
+        let phase = Phase::Fresh;
+        Ok(Some(self.lend(Exchange { exchange, phase })?))
     }
 
     async fn begin(
@@ -191,10 +202,13 @@ impl auth::HostExchange for Cell {
         this: Resource<Exchange>,
         initial: Option<Vec<u8>>,
     ) -> wasmtime::Result<auth::Turn> {
+        self.begin_login()?;
+        self.advance(&this, Phase::Fresh)?;
         let started = Instant::now();
-        let turn = self.table.get_mut(&this)?.0.begin(initial.as_deref()).await;
+        let exchange = &mut self.table.get_mut(&this)?.exchange;
+        let turn = exchange.begin(initial.as_deref()).await;
         self.spent_in_host(started.elapsed());
-        self.turn(turn)
+        self.turn(&this, turn)
     }
 
     async fn respond(
@@ -202,19 +216,43 @@ impl auth::HostExchange for Cell {
         this: Resource<Exchange>,
         response: Vec<u8>,
     ) -> wasmtime::Result<auth::Turn> {
+        self.begin_login()?;
+        self.advance(&this, Phase::Challenged)?;
         let started = Instant::now();
-        let turn = self.table.get_mut(&this)?.0.respond(&response).await;
+        let exchange = &mut self.table.get_mut(&this)?.exchange;
+        let turn = exchange.respond(&response).await;
         self.spent_in_host(started.elapsed());
-        self.turn(turn)
+        self.turn(&this, turn)
     }
 
     fn drop(&mut self, this: Resource<Exchange>) -> wasmtime::Result<()> {
+        self.begin_import()?;
         self.table.delete(this)?;
         Ok(())
     }
 }
 
 impl Cell {
+    /// The guest makes a claim, or goes on with one.
+    fn begin_login(&mut self) -> wasmtime::Result<()> {
+        self.begin_import()?;
+        if self.granted {
+            return Err(self.breach("a login after a login"));
+        }
+        Ok(())
+    }
+
+    /// Takes an exchange out of the phase that the call is for. Until the host has answered it is
+    /// over: one that is given up in the middle is not gone on with.
+    fn advance(&mut self, this: &Resource<Exchange>, from: Phase) -> wasmtime::Result<()> {
+        let exchange = self.table.get_mut(this)?;
+        if exchange.phase != from {
+            return Err(self.breach("an exchange out of turn"));
+        }
+        exchange.phase = Phase::Over;
+        Ok(())
+    }
+
     /// Hands a maildrop to the guest. One for an instance, for good.
     fn admit(
         &mut self,
@@ -224,18 +262,18 @@ impl Cell {
             Ok(grant) => grant,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        if self.granted {
-            return Err(self.breach("a login after a login"));
-        }
         self.granted = true;
         let snapshot = grant.maildrop.snapshot();
         (self.usage.messages, self.usage.octets) = (snapshot.count(), snapshot.octets());
-        Ok(Ok(self.table.push(Maildrop(grant))?))
+        Ok(Ok(self.lend(Maildrop(grant))?))
     }
 
-    fn turn(&mut self, turn: Turn) -> wasmtime::Result<auth::Turn> {
+    fn turn(&mut self, this: &Resource<Exchange>, turn: Turn) -> wasmtime::Result<auth::Turn> {
         let granted = match turn {
-            Turn::Challenge(challenge) => return Ok(auth::Turn::Challenge(challenge)),
+            Turn::Challenge(challenge) => {
+                self.table.get_mut(this)?.phase = Phase::Challenged;
+                return Ok(auth::Turn::Challenge(challenge));
+            }
             Turn::Done(grant) => Ok(grant),
             Turn::Refused(refusal) => Err(refusal),
         };

@@ -10,7 +10,7 @@ use wasmtime::{Store, UpdateDeadline, component::ResourceAny};
 use super::{
     Connection, Error, Limits, Parked, Step, Usage, Version,
     bindings::{Pop3Session, wit},
-    cell::{Cell, Exchange, Maildrop, Message},
+    cell::{Cell, Exchange, Maildrop, Message, Phase},
     convert::{self, Asked},
 };
 use crate::capability;
@@ -69,7 +69,8 @@ impl Session {
         limits: Limits,
     ) -> Result<Self, Error> {
         let (mut store, guest) = instantiate(&version, login, limits).await?;
-        let parked = admit(store.data_mut(), parked)?;
+        let parked = admit(store.data_mut(), parked);
+        let parked = parked.map_err(|error| cause(&mut store, &error))?;
         let exports = guest.popcell_pop3_session().session();
         let session = exports
             .call_resume(&mut store, &parked, &connection.into())
@@ -189,12 +190,11 @@ async fn instantiate(
     let mut store = Store::new(version.pre.engine(), cell);
     store.limiter(|cell| cell);
     store.set_hostcall_fuel(HOSTCALL_OCTETS);
+    store.set_max_component_handles(HANDLES);
     store.epoch_deadline_callback(|mut context| {
-        if context.data_mut().may_go_on(Instant::now()) {
-            return Ok(UpdateDeadline::YieldCustom(
-                1,
-                Box::pin(tokio::task::yield_now()),
-            ));
+        let cell = context.data_mut();
+        if cell.may_go_on(Instant::now()) {
+            return Ok(UpdateDeadline::YieldCustom(1, Box::pin(cell.give_way())));
         }
         Ok(UpdateDeadline::Interrupt)
     });
@@ -208,6 +208,10 @@ async fn instantiate(
 
 /// Octets that one call may make the host copy: as much as the contract ever needs, twice.
 const HOSTCALL_OCTETS: usize = 4 * 1024 * 1024;
+
+/// Handles that all instances of a cell may have at once, those of the guest's own resources too:
+/// a table of the host grows with them. The contract needs four, and one more while it is lent.
+const HANDLES: usize = 64;
 
 fn begin_call(store: &mut Store<Cell>) {
     store.set_epoch_deadline(1);
@@ -226,8 +230,8 @@ fn cause(store: &mut Store<Cell>, error: &wasmtime::Error) -> Error {
 /// Moves capabilities out of a cell.
 fn release(cell: &mut Cell, parked: wit::Parked) -> Result<Parked, Error> {
     let foreign = |_| Error::Contract("a capability that is not the cell's");
-    let count = cell.usage.messages;
-    let bound = MAX_STATE_OCTETS + usize::try_from(count / 8).unwrap_or(0);
+    let marks = cell.usage.messages.div_ceil(8);
+    let bound = MAX_STATE_OCTETS + usize::try_from(marks).unwrap_or(0);
     if parked.state.len() > bound {
         return Err(Error::Contract(
             "a state of more than 32 KiB and a bit a message",
@@ -242,13 +246,17 @@ fn release(cell: &mut Cell, parked: wit::Parked) -> Result<Parked, Error> {
         .exchange
         .map(|own| cell.table.delete(own))
         .transpose();
+    let exchange = exchange.map_err(foreign)?;
+    let is_waiting = |exchange: &Exchange| exchange.phase == Phase::Challenged;
+    if !exchange.as_ref().is_none_or(is_waiting) {
+        return Err(Error::Contract("an exchange that waits for no response"));
+    }
     Ok(Parked {
         state: parked.state,
         maildrop: maildrop.map_err(foreign)?.map(|Maildrop(grant)| grant),
-        message: message.map_err(foreign)?.map(|open| open.message),
-        exchange: exchange
-            .map_err(foreign)?
-            .map(|Exchange(exchange)| exchange),
+        message: message.map_err(foreign)?.map(|Message(message)| message),
+        exchange: exchange.map(|Exchange { exchange, .. }| exchange),
+        is_logged_in: cell.granted,
         usage: cell.usage,
     })
 }
@@ -257,26 +265,20 @@ fn release(cell: &mut Cell, parked: wit::Parked) -> Result<Parked, Error> {
 const MAX_STATE_OCTETS: usize = 32 * 1024;
 
 /// Moves capabilities into a cell.
-fn admit(cell: &mut Cell, parked: Parked) -> Result<wit::Parked, Error> {
-    let full = |_| Error::Contract("more capabilities than a cell holds");
-    cell.granted = parked.maildrop.is_some();
+fn admit(cell: &mut Cell, parked: Parked) -> wasmtime::Result<wit::Parked> {
+    cell.granted = parked.is_logged_in;
     cell.usage = parked.usage;
-    let maildrop = parked
-        .maildrop
-        .map(|grant| cell.table.push(Maildrop(grant)))
-        .transpose();
-    let message = parked
-        .message
-        .map(|message| cell.table.push(Message { message, octets: 0 }))
-        .transpose();
-    let exchange = parked
-        .exchange
-        .map(|exchange| cell.table.push(Exchange(exchange)))
-        .transpose();
+    cell.has_open_message = parked.message.is_some();
+    let maildrop = parked.maildrop.map(Maildrop);
+    let message = parked.message.map(Message);
+    let exchange = parked.exchange.map(|exchange| Exchange {
+        exchange,
+        phase: Phase::Challenged,
+    });
     Ok(wit::Parked {
         state: parked.state,
-        maildrop: maildrop.map_err(full)?,
-        message: message.map_err(full)?,
-        exchange: exchange.map_err(full)?,
+        maildrop: maildrop.map(|maildrop| cell.lend(maildrop)).transpose()?,
+        message: message.map(|message| cell.lend(message)).transpose()?,
+        exchange: exchange.map(|exchange| cell.lend(exchange)).transpose()?,
     })
 }

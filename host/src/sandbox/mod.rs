@@ -7,7 +7,7 @@
 //! * `engine`: settings of the engine, the pool, the epoch clock.
 //! * `registry`: which component a session runs in.
 //! * `instance`: [`Session`], a call at a time.
-//! * `cell`, `host`: what a guest owns and may call.
+//! * `cell`, `host`, `usage`: what a guest owns, what it may call, what it did.
 //! * `convert`, `bindings`: the border to the generated types.
 
 mod bindings;
@@ -17,14 +17,16 @@ mod engine;
 mod host;
 mod instance;
 mod registry;
+mod usage;
 
 use std::time::Duration;
 
 pub use self::{
-    cell::{Limits, Read, Usage},
+    cell::Limits,
     engine::EngineOptions,
     instance::Session,
     registry::{Version, digest},
+    usage::{Read, Usage},
 };
 use self::{engine::EpochClock, registry::Registry};
 use crate::capability::{self, Grant};
@@ -130,6 +132,8 @@ pub struct Parked {
     pub message: Option<Box<dyn capability::Message>>,
     /// There between the challenge and the response of AUTH.
     pub exchange: Option<Box<dyn capability::Exchange>>,
+    /// Whether a login has succeeded. The maildrop may be gone all the same; there is no second.
+    pub is_logged_in: bool,
     /// What the session has done so far.
     pub usage: Usage,
 }

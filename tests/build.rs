@@ -1,0 +1,63 @@
+//! Builds the guest that breaks the contract, for `tests/hostile.rs`, which finds it in
+//! `POPCELL_HOSTILE_GUEST`.
+//!
+//! The component proper is built by `host/build.rs`, in the same way.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
+
+const TARGET: &str = "wasm32-wasip2";
+
+fn main() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guest = here.join("guests/hostile");
+    for input in [guest.clone(), here.join("../wit"), here.join("../.cargo")] {
+        println!("cargo::rerun-if-changed={}", input.display());
+    }
+    // A target directory of its own: the one that runs this is locked.
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("guest");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(&guest)
+        .args(["build", "--locked", "--release", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&out);
+    clean(&mut cargo);
+    match cargo.output() {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => fail(&String::from_utf8_lossy(&output.stderr)),
+        Err(error) => fail(&format!("cargo could not be started: {error}")),
+    }
+    let built = out.join(TARGET).join("release/popcell_hostile_guest.wasm");
+    println!("cargo::rustc-env=POPCELL_HOSTILE_GUEST={}", built.display());
+}
+
+/// What is meant for the tests' own compilation must not reach the guest's.
+fn clean(cargo: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.contains("RUSTFLAGS")
+            || name.starts_with("RUSTC")
+            || name.starts_with("CARGO_PROFILE")
+        {
+            cargo.env_remove(&*name);
+        }
+    }
+}
+
+fn fail(log: &str) -> ! {
+    if log.contains("target may not be installed") {
+        println!(
+            "cargo::error=the target {TARGET} is missing; add it with: rustup target add {TARGET}"
+        );
+    } else {
+        println!("cargo::error=the hostile guest did not build:");
+        for line in log.lines() {
+            println!("cargo::error={line}");
+        }
+    }
+    process::exit(1);
+}
