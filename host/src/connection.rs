@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     end::{End, Origin, log_login},
     framing::Input,
+    linger,
     login::Watch,
     reception::Stop,
     sandbox::{Error, Next, Session, Step, Usage},
@@ -35,11 +36,6 @@ const BATCH_OCTETS: usize = 4 * 1024;
 
 /// Octets that one read takes from the socket.
 const READ_OCTETS: usize = 16 * 1024;
-
-/// How long, and how much, a client may go on sending when the session has given it up: closing on
-/// unread octets would destroy the last answer on its way.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_OCTETS: usize = 16 * 1024 * 1024;
 
 /// What a connection may do and take.
 #[derive(Clone, Copy, Debug)]
@@ -171,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let is_done = is_peer_gone || (end == End::Quit && !is_pending);
         let is_reachable = !matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
         if is_reachable && !stop.abort.is_cancelled() {
-            close(stream, is_done, &mut traffic).await;
+            traffic.octets_in += linger::close(stream, is_done).await;
         }
         Outcome {
             finish: Finish::End(end),
@@ -333,29 +329,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             End::ClosedByComponent
         }
     }
-}
-
-/// Closes: our direction first, then what the client still sends is thrown away, for a moment,
-/// unless it `is_done` with sending.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
-    mut is_done: bool,
-    traffic: &mut Traffic,
-) {
-    let closed = timeout(LINGER, async {
-        stream.shutdown().await?;
-        let mut buffer = vec![0; READ_OCTETS];
-        let mut left = LINGER_OCTETS;
-        while !is_done && left > 0 {
-            let read = stream.read(&mut buffer).await?;
-            traffic.octets_in += read as u64;
-            is_done = read == 0;
-            left = left.saturating_sub(read);
-        }
-        io::Result::Ok(())
-    });
-    // Whether the client hears of it or not, the connection is over.
-    let _ = closed.await;
 }
 
 /// As many of the lines as one call is given: at least one, and whole ones.

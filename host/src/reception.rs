@@ -3,7 +3,7 @@
 //! Decides what a channel offers; what is said on it is the session's, and the octets are
 //! `connection.rs`'s. Called by `server.rs`, once for a connection.
 
-use std::{io, mem, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -14,15 +14,21 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::{
-    auth::{Need, attempts, challenge::Challenge, sasl::Mechanism},
+    auth::{
+        Need, attempts, certificate,
+        challenge::Challenge,
+        protection::{ChannelBindings, Protection},
+        sasl::Mechanism,
+    },
     config::{Config, Listener, ListenerTls},
-    connection::{self, Connection, Finish, Outcome, Traffic},
-    end::{self, End, Origin, SessionIds, Summary, log_end},
-    login::{self, LoginContext, Record, SessionLogin},
+    connection::{self, Connection, Finish, Outcome},
+    end::{self, End, Origin, SessionIds},
+    login::{self, Circumstances, LoginContext, SessionLogin, delay::Delays},
     proxy,
-    sandbox::{self, Sandbox, Usage},
+    sandbox::{self, Sandbox},
     server::Error,
     services::Services,
+    story::Story,
     tls::{self, Accepted, Tls},
 };
 
@@ -40,6 +46,7 @@ pub(crate) struct Reception {
     sandbox: Arc<Sandbox>,
     login: Arc<LoginContext>,
     tls: Option<Arc<Tls>>,
+    delays: Option<Arc<Delays>>,
     greeting: String,
     apop: bool,
     /// In the order in which they are announced.
@@ -57,17 +64,6 @@ pub(crate) struct Arrival {
     since: Instant,
 }
 
-/// What has happened on a connection so far.
-struct Story {
-    origin: Origin,
-    since: Instant,
-    traffic: Traffic,
-    stage: end::Stage,
-    /// The challenge of the greeting. It holds behind STLS too, where there is no second greeting.
-    challenge: Option<Challenge>,
-    is_greeted: bool,
-}
-
 impl Reception {
     pub(crate) fn new(config: &Config, services: Services) -> Result<Self, Error> {
         let Services {
@@ -75,6 +71,7 @@ impl Reception {
             mailbox,
             sandbox,
             tls,
+            delays,
         } = services;
         let session = &config.session;
         let first = config.limits.failed_login_delay;
@@ -97,6 +94,7 @@ impl Reception {
                 announce: session.announce().into(),
             }),
             tls,
+            delays,
             greeting: session.greeting.clone(),
             apop: session.apop,
             mechanisms: mechanisms.collect::<Result<_, _>>()?,
@@ -104,6 +102,11 @@ impl Reception {
             timeouts: config.timeouts,
             ids: SessionIds::new().map_err(Error::Random)?,
         })
+    }
+
+    /// When users logged in last, if LOGIN-DELAY is enforced.
+    pub(crate) fn delays(&self) -> Option<Arc<Delays>> {
+        self.delays.clone()
     }
 
     /// Finds out who is at the other end: behind a load balancer, its header says so.
@@ -155,20 +158,11 @@ impl Reception {
             channel,
             tls: None,
         };
-        let stage = end::Stage::Authorization(end::Attempts::default());
         let challenge = match self.challenge() {
             Ok(challenge) => challenge,
             Err(error) => return error!(%error, "the system gives no random numbers"),
         };
-        let traffic = Traffic::default();
-        let mut story = Story {
-            origin,
-            since,
-            traffic,
-            stage,
-            challenge,
-            is_greeted: false,
-        };
+        let mut story = Story::new(origin, since, challenge);
         let end = match (listener.tls, &self.tls) {
             (ListenerTls::Implicit, Some(tls)) => self.secured(stream, tls, stop, &mut story).await,
             (ListenerTls::Stls, Some(tls)) => {
@@ -210,10 +204,19 @@ impl Reception {
             facts.version.as_str(),
             facts.cipher_suite
         );
-        story.origin.channel = end::Channel::Tls;
-        story.origin.tls = Some(words.into());
+        story.secured(words);
+        let protection = Protection {
+            bindings: ChannelBindings {
+                exporter: facts.bindings.exporter,
+                server_end_point: facts.bindings.server_end_point,
+            },
+            certificate_user: facts
+                .client_certificate
+                .as_deref()
+                .and_then(certificate::user),
+        };
         let offer = Offer {
-            is_tls: true,
+            protection: Some(protection),
             ..self.offer(true, false)
         };
         match self.dialogue(stream, offer, stop, story).await {
@@ -237,11 +240,15 @@ impl Reception {
             login: story.since + self.timeouts.login,
             write: self.timeouts.write,
             may_start_tls: offer.may_start_tls,
-            is_greeted: mem::replace(&mut story.is_greeted, true),
+            is_greeted: story.greet(),
         };
         let channel = self.channel(story, &offer);
         let facts = self.facts(&channel, &offer);
-        let login = SessionLogin::new(Arc::clone(&self.login), channel);
+        let circumstances = Circumstances {
+            protection: offer.protection,
+            delays: self.delays.clone(),
+        };
+        let login = SessionLogin::under(Arc::clone(&self.login), channel, circumstances);
         let watch = login.watch();
         let session = match self.sandbox.session(Box::new(login), &facts).await {
             Ok(session) => session,
@@ -254,15 +261,13 @@ impl Reception {
             usage,
             traffic,
         } = connection.serve(stop).await;
-        story.traffic.octets_in += traffic.octets_in;
-        story.traffic.octets_out += traffic.octets_out;
-        story.stage = stage(watch.record(), usage);
+        story.session(traffic, watch.record(), usage);
         finish
     }
 
     fn offer(&self, may_send_password: bool, may_start_tls: bool) -> Offer {
         Offer {
-            is_tls: false,
+            protection: None,
             may_send_password,
             may_start_tls,
         }
@@ -281,7 +286,10 @@ impl Reception {
         let keeps = |need| self.login.auth.keeps(need);
         let password = offer.may_send_password;
         let mechanisms = self.mechanisms.iter();
-        let offered = mechanisms.filter(|mechanism| mechanism.is_offered(password, keeps));
+        let offered = mechanisms.filter(|mechanism| match &offer.protection {
+            Some(protection) => mechanism.is_offered_behind(protection, keeps),
+            None => mechanism.is_offered(password, keeps),
+        });
         login::Channel {
             peer: story.origin.peer.ip(),
             session: story.origin.session.to_string(),
@@ -299,11 +307,11 @@ impl Reception {
                 .challenge
                 .as_ref()
                 .map(|challenge| challenge.as_str().to_owned()),
-            tls: offer.is_tls,
+            tls: offer.protection.is_some(),
             may_start_tls: offer.may_start_tls,
             may_login: channel.password,
             mechanisms: channel.mechanisms.iter().map(ToString::to_string).collect(),
-            announce: self.login.announce.to_vec(),
+            announce: self.login.announce_before_login(),
             max_bad_commands: self.limits.bad_commands,
             max_bad_commands_after_login: self.limits.bad_commands_after_login,
         }
@@ -312,64 +320,14 @@ impl Reception {
 
 /// What policy allows on a channel.
 struct Offer {
-    is_tls: bool,
+    /// What TLS gives; `None` without it.
+    protection: Option<Protection>,
     may_send_password: bool,
     may_start_tls: bool,
-}
-
-impl Story {
-    /// Writes the summary line.
-    fn close(self, end: &End) {
-        let Traffic {
-            octets_in,
-            octets_out,
-        } = self.traffic;
-        let duration = self.since.elapsed();
-        let summary = Summary {
-            duration,
-            octets_in,
-            octets_out,
-            stage: self.stage,
-        };
-        log_end(&self.origin, end, &summary);
-    }
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
     // An answer is one write; holding back its last packet only delays it.
     stream.set_nodelay(true)?;
     stream.local_addr()
-}
-
-/// How far the session came, in the words of the summary line.
-fn stage(record: Record, usage: Usage) -> end::Stage {
-    let Some(user) = record.logged_in else {
-        let user = record
-            .user
-            .map(|user| user.octets().to_vec())
-            .unwrap_or_default();
-        let last = record.method.map(|method| end::Claim { user, method });
-        let (denied, refused) = (record.denied, record.refused - record.denied);
-        return end::Stage::Authorization(end::Attempts {
-            denied,
-            refused,
-            last,
-        });
-    };
-    end::Stage::Transaction(end::Usage {
-        user,
-        messages: usage.messages,
-        octets: usage.octets,
-        whole: read(usage.whole),
-        partial: read(usage.partial),
-        removed: usage.removed,
-        kept: usage.kept,
-    })
-}
-
-fn read(read: sandbox::Read) -> end::Read {
-    end::Read {
-        messages: read.messages,
-        octets: read.octets,
-    }
 }

@@ -7,7 +7,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use crate::{
     addresses::Addresses,
     config::{Config, Listener},
+    login::delay::Delays,
     reception::{Reception, Stop},
     services::Services,
 };
@@ -111,6 +112,14 @@ impl Server {
             // It ends by itself when the server is told to stop.
             tokio::spawn(accept_all(socket, listener, Arc::clone(&gate)));
         }
+        if let Some(delays) = gate.reception.delays() {
+            tokio::spawn(
+                gate.stop
+                    .shutdown
+                    .clone()
+                    .run_until_cancelled_owned(sweep(delays)),
+            );
+        }
         stop.await;
         let Gate {
             connections, stop, ..
@@ -125,6 +134,19 @@ impl Server {
             );
             stop.abort.cancel();
             connections.wait().await;
+        }
+    }
+}
+
+/// Forgets once a day what no LOGIN-DELAY can reach back to.
+async fn sweep(delays: Arc<Delays>) {
+    let mut days = interval(Duration::from_hours(24));
+    loop {
+        days.tick().await;
+        let delays = Arc::clone(&delays);
+        let swept = tokio::task::spawn_blocking(move || delays.sweep()).await;
+        if let Ok(Err(error)) = swept {
+            warn!(%error, "old logins can not be forgotten");
         }
     }
 }

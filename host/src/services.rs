@@ -2,7 +2,13 @@
 //!
 //! The one place where backends are chosen. Opens files; listens nowhere.
 
-use std::{fs, io, path::PathBuf, sync::Arc};
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use crate::{
     account::Account,
@@ -12,8 +18,10 @@ use crate::{
         hasher::{self, Hasher},
         passwd_file::{self, PasswdFile},
         scheme::{self, StoredPassword},
+        scram::{SaltKey, SaltKeyError},
     },
     config::{Config, Uidl, Users},
+    login::delay::{self, Delays},
     mailbox::{
         Mailbox,
         maildir::{self, Maildir},
@@ -34,6 +42,9 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// The directory for what is remembered of logins can not be used.
+    #[error(transparent)]
+    Delays(#[from] delay::Error),
     /// The mail store's options do not go together.
     #[error("mailbox: {0}")]
     Mailbox(#[from] maildir::SharedState),
@@ -43,9 +54,20 @@ pub enum Error {
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
+    /// The key of made-up salts can not be had.
+    #[error(transparent)]
+    Salts(#[from] SaltKeyError),
     /// The component does not work in the sandbox.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
+    /// The directory of `[state]` can not be made.
+    #[error("state directory {}: {source}", path.display())]
+    State {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The certificates can not be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -65,6 +87,8 @@ pub struct Services {
     pub sandbox: Arc<Sandbox>,
     /// Certificates, if there are any.
     pub tls: Option<Arc<Tls>>,
+    /// When users logged in last, if LOGIN-DELAY is enforced.
+    pub delays: Option<Arc<Delays>>,
 }
 
 impl Services {
@@ -74,10 +98,21 @@ impl Services {
     ///
     /// See [`Error`].
     pub fn open(config: &Config) -> Result<Self, Error> {
+        if let Some(directory) = &config.state {
+            let made = DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory);
+            made.map_err(|source| Error::State {
+                path: directory.clone(),
+                source,
+            })?;
+        }
         Ok(Self {
             auth: auth(config)?,
             mailbox: mailbox(config)?,
             sandbox: Arc::new(sandbox(config)?),
+            delays: delays(config)?,
             tls: config.tls.clone().map(Tls::load).transpose()?.map(Arc::new),
         })
     }
@@ -85,10 +120,11 @@ impl Services {
 
 fn auth(config: &Config) -> Result<Arc<dyn Auth>, Error> {
     let threads = config.limits.hash_threads;
-    let hasher = Hasher::new(hasher::Limits {
+    let limits = hasher::Limits {
         threads,
         ..hasher::Limits::default()
-    })?;
+    };
+    let hasher = Hasher::with_salts(limits, salts(config)?)?;
     Ok(match &config.users {
         Users::PasswdFile(path) => Arc::new(PasswdFile::open(path, hasher)?),
         Users::One { name, password } => {
@@ -100,6 +136,23 @@ fn auth(config: &Config) -> Result<Arc<dyn Auth>, Error> {
             let stored = StoredPassword::parse(&stored)?;
             Arc::new(FixedUsers::new([(account, stored)], hasher))
         }
+    })
+}
+
+/// LOGIN-DELAY outlives a restart, so it is enforced where there is a directory for it.
+fn delays(config: &Config) -> Result<Option<Arc<Delays>>, Error> {
+    let Some(directory) = &config.state else {
+        return Ok(None);
+    };
+    let delays = Delays::open(&directory.join("logins"), config.session.login_delay)?;
+    Ok(Some(Arc::new(delays)))
+}
+
+/// What made-up salts are derived from.
+fn salts(config: &Config) -> Result<SaltKey, Error> {
+    Ok(match &config.state {
+        Some(directory) => SaltKey::open(&directory.join("salt.key"))?,
+        None => SaltKey::random()?,
     })
 }
 

@@ -287,3 +287,56 @@ fn a_relative_path_starts_at_the_configuration_file() {
         "etc/popcell.toml: no problems\n"
     );
 }
+
+#[test]
+fn check_names_a_certificate_that_can_not_be_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("users"), "alice:{PLAIN}secret\n").unwrap();
+    fs::write(path("cert.pem"), "no certificate\n").unwrap();
+    fs::write(
+        path("popcell.toml"),
+        "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n[users]\npasswd_file = \"users\"\n\
+         [mailbox]\nmaildir = \"%h\"\n[[tls.certificate]]\ncertificate = \"cert.pem\"\n\
+         key = \"key.pem\"\n",
+    )
+    .unwrap();
+    let check = output(&["check", &path("popcell.toml")]);
+    let problems = String::from_utf8(check.stderr).unwrap();
+    assert!(problems.contains(&path("cert.pem")), "{problems}");
+    assert_eq!(check.status.code(), Some(78));
+}
+
+#[test]
+fn a_login_delay_is_enforced_and_outlives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("users"), "alice:{PLAIN}secret\n").unwrap();
+    for folder in ["alice/cur", "alice/new", "alice/tmp"] {
+        fs::create_dir_all(path(folder)).unwrap();
+    }
+    fs::write(
+        path("popcell.toml"),
+        "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n[users]\npasswd_file = \"users\"\n\
+         [mailbox]\nmaildir = \"%u\"\n[session]\nlogin_delay = \"1h\"\n\
+         [state]\ndirectory = \"var/popcell\"\n",
+    )
+    .unwrap();
+    let config = path("popcell.toml");
+    for (password, answer) in [
+        ("secret", "+OK Authentication succeeded\r\n"),
+        (
+            "secret",
+            "-ERR [LOGIN-DELAY] wait before logging in again\r\n",
+        ),
+        // Only who knows the password is told.
+        ("wrong", "-ERR [AUTH] Authentication failed\r\n"),
+    ] {
+        let popcell = Popcell::start(&["serve", "--config", &config], 0);
+        let login = format!("USER alice\r\nPASS {password}\r\nQUIT\r\n");
+        let dialogue = talk(&popcell.address, &login);
+        assert!(dialogue.contains(answer), "{dialogue}");
+        popcell.signal("TERM");
+        assert!(popcell.wait().success());
+    }
+}

@@ -87,6 +87,7 @@ fn services(config: &Config) -> Services {
         mailbox: std::sync::Arc::new(Memory::new(mail)),
         sandbox: std::sync::Arc::new(services::sandbox(config).unwrap()),
         tls: None,
+        delays: None,
     }
 }
 

@@ -68,6 +68,7 @@ pub fn services(auth: Arc<dyn Auth>, mailbox: Arc<dyn mailbox::Mailbox>) -> Serv
         mailbox,
         sandbox: Arc::clone(&SANDBOX),
         tls: None,
+        delays: None,
     }
 }
 

@@ -14,9 +14,11 @@ use std::{
 use tracing::{error, warn};
 
 use super::{
-    Denial, Known, MAX_USER_OCTETS, Need,
+    Credential, Denial, Known, MAX_USER_OCTETS, Need,
     hasher::Hasher,
+    policy::{self, Extremes, Policy},
     scheme::{self, Exhausted, StoredPassword, Work},
+    scram::{Hash, Shape},
 };
 use crate::account::Account;
 
@@ -52,6 +54,9 @@ pub enum Reason {
     /// The password is missing or of no use.
     #[error(transparent)]
     Password(#[from] scheme::Error),
+    /// The extra fields say something that cannot be kept.
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
 }
 
 impl fmt::Display for Problem {
@@ -70,9 +75,20 @@ pub struct Directory {
     users: HashMap<Box<[u8]>, Entry>,
     /// How many users have a password of the same cost, in the order of the first of each.
     works: Vec<(Work, usize, StoredPassword)>,
-    has_secret: bool,
-    has_hmac_md5: bool,
+    /// What there is a credential for, for one user at least.
+    kept: Vec<Need>,
+    /// How many users show the same to a client of SCRAM, in the order of the first of each.
+    shapes: Vec<(Hash, Shape, usize)>,
+    extremes: Extremes,
 }
+
+/// What a user database can keep of a secret.
+const KEPT: [Need; 4] = [
+    Need::Secret,
+    Need::HmacMd5,
+    Need::Scram(Hash::Sha1),
+    Need::Scram(Hash::Sha256),
+];
 
 #[derive(Debug)]
 struct Entry {
@@ -84,6 +100,7 @@ struct Entry {
 struct User {
     account: Account,
     stored: StoredPassword,
+    policy: Policy,
 }
 
 impl Directory {
@@ -129,12 +146,15 @@ impl Directory {
     pub(super) fn add(&mut self, account: Account, stored: StoredPassword) {
         let name = account.user.clone().into_bytes();
         if let Slot::Vacant(slot) = self.users.entry(name.into()) {
+            let user = User {
+                account,
+                stored,
+                policy: Policy::default(),
+            };
+            let stored = user.stored.clone();
             slot.insert(Entry {
                 line: 0,
-                user: Ok(User {
-                    account,
-                    stored: stored.clone(),
-                }),
+                user: Ok(user),
             });
             self.count(stored);
         }
@@ -149,7 +169,7 @@ impl Directory {
         password: &[u8],
     ) -> Result<Account, Denial> {
         let Some(entry) = self.users.get(user) else {
-            if let Some(stored) = self.decoy() {
+            if let Some(stored) = self.usual_work() {
                 hasher.pretend(stored, password).await.map_err(exhausted)?;
             }
             return Err(Denial::UnknownUser);
@@ -166,21 +186,61 @@ impl Directory {
     }
 
     /// What is known of a user's secret.
-    pub(super) fn credential(&self, user: &[u8], need: Need) -> Result<Known, Denial> {
-        let known = self.users.get(user).ok_or(Denial::UnknownUser)?.usable()?;
-        let credential = known.stored.credential(need).ok_or(Denial::NoCredential)?;
+    pub(super) fn credential(
+        &self,
+        hasher: &Hasher,
+        user: &[u8],
+        need: Need,
+    ) -> Result<Known, Denial> {
+        let known = self.find(user)?;
+        let credential = match need {
+            Need::Scram(hash) => {
+                let material = known.stored.scram(hash);
+                material.map(|material| Credential::Scram(hasher.verifier(user, hash, material)))
+            }
+            Need::Secret | Need::HmacMd5 | Need::Token => known.stored.credential(need),
+        };
         Ok(Known {
             account: known.account.clone(),
-            credential,
+            credential: credential.ok_or(Denial::NoCredential)?,
         })
+    }
+
+    /// A credential that looks like that of most users.
+    pub(super) fn decoy(&self, hasher: &Hasher, user: &[u8], need: Need) -> Option<Credential> {
+        match need {
+            Need::Scram(hash) => {
+                let verifier = hasher.nobody(user, hash, self.usual_shape(hash));
+                Some(Credential::Scram(verifier))
+            }
+            Need::Secret | Need::HmacMd5 | Need::Token => None,
+        }
+    }
+
+    /// A user, without any proof.
+    pub(super) fn account(&self, user: &[u8]) -> Result<Account, Denial> {
+        Ok(self.find(user)?.account.clone())
+    }
+
+    /// What holds for this user alone.
+    pub(super) fn policy(&self, user: &[u8]) -> Policy {
+        let entry = self.users.get(user);
+        let user = entry.and_then(|entry| entry.user.as_ref().ok());
+        user.map_or_else(Policy::default, |user| user.policy)
+    }
+
+    /// The extremes of what holds for single users.
+    pub(super) fn extremes(&self) -> Extremes {
+        self.extremes
     }
 
     /// Whether there is a user for whom [`credential`](Self::credential) would give something.
     pub(super) fn keeps(&self, need: Need) -> bool {
-        match need {
-            Need::HmacMd5 => self.has_hmac_md5,
-            Need::Secret => self.has_secret,
-        }
+        self.kept.contains(&need)
+    }
+
+    fn find(&self, user: &[u8]) -> Result<&User, Denial> {
+        self.users.get(user).ok_or(Denial::UnknownUser)?.usable()
     }
 
     fn add_line(&mut self, line: u32, text: &[u8]) -> Result<(), Reason> {
@@ -188,6 +248,8 @@ impl Directory {
         let name = fields.next().unwrap_or_default();
         let password = fields.next().unwrap_or_default();
         let home = fields.nth(3).filter(|home| !home.is_empty());
+        // Behind the shell everything is one field, colons and all.
+        let extra: Vec<_> = fields.skip(1).collect();
         let account = Account {
             user: user_name(name)?.to_owned(),
             home: home.map(|home| PathBuf::from(OsStr::from_bytes(home))),
@@ -200,16 +262,30 @@ impl Directory {
             }
             Slot::Vacant(slot) => slot,
         };
-        let stored = StoredPassword::parse(password).map_err(Reason::from);
-        let user = stored.clone().map(|stored| User { account, stored });
+        let read = read(password, &extra.join(&b':'));
+        let user = read.clone().map(|(stored, policy)| User {
+            account,
+            stored,
+            policy,
+        });
         slot.insert(Entry { line, user });
-        self.count(stored?);
+        let (stored, policy) = read?;
+        self.extremes.include(&policy);
+        self.count(stored);
         Ok(())
     }
 
     fn count(&mut self, stored: StoredPassword) {
-        self.has_secret |= stored.credential(Need::Secret).is_some();
-        self.has_hmac_md5 |= stored.credential(Need::HmacMd5).is_some();
+        for need in KEPT {
+            if !self.keeps(need) && stored.keeps(need) {
+                self.kept.push(need);
+            }
+        }
+        for hash in [Hash::Sha1, Hash::Sha256] {
+            if let Some(material) = stored.scram(hash) {
+                self.count_shape(hash, material.shape());
+            }
+        }
         let work = stored.work();
         match self.works.iter_mut().find(|(known, ..)| *known == work) {
             Some((_, users, _)) => *users += 1,
@@ -217,8 +293,23 @@ impl Directory {
         }
     }
 
+    fn count_shape(&mut self, hash: Hash, shape: Shape) {
+        let mut shapes = self.shapes.iter_mut();
+        match shapes.find(|(known, other, _)| (*known, *other) == (hash, shape)) {
+            Some((.., users)) => *users += 1,
+            None => self.shapes.push((hash, shape, 1)),
+        }
+    }
+
+    /// What most users show to a client of SCRAM, the first of two that are as many.
+    fn usual_shape(&self, hash: Hash) -> Shape {
+        let shapes = self.shapes.iter().filter(|(known, ..)| *known == hash);
+        let usual = shapes.rev().max_by_key(|(.., users)| *users);
+        usual.map_or_else(Shape::default, |(_, shape, _)| *shape)
+    }
+
     /// A stored password whose check costs what most checks cost. What it says is of no interest.
-    fn decoy(&self) -> Option<&StoredPassword> {
+    fn usual_work(&self) -> Option<&StoredPassword> {
         let most = self.works.iter().map(|(_, users, _)| *users).max()?;
         self.works
             .iter()
@@ -234,6 +325,10 @@ impl Entry {
             Denial::Permanent
         })
     }
+}
+
+fn read(password: &[u8], extra: &[u8]) -> Result<(StoredPassword, Policy), Reason> {
+    Ok((StoredPassword::parse(password)?, Policy::parse(extra)?))
 }
 
 fn user_name(name: &[u8]) -> Result<&str, Reason> {

@@ -5,7 +5,11 @@
 use std::{fmt, future::ready};
 
 use super::{
-    Auth, Denial, Known, Need, directory::Directory, hasher::Hasher, scheme::StoredPassword,
+    Auth, Credential, Denial, Known, Need,
+    directory::Directory,
+    hasher::Hasher,
+    policy::{Extremes, Policy},
+    scheme::StoredPassword,
 };
 use crate::{account::Account, capability::Answer};
 
@@ -45,7 +49,23 @@ impl Auth for FixedUsers {
     }
 
     fn credential<'a>(&'a self, user: &'a [u8], need: Need) -> Answer<'a, Result<Known, Denial>> {
-        Box::pin(ready(self.directory.credential(user, need)))
+        Box::pin(ready(self.directory.credential(&self.hasher, user, need)))
+    }
+
+    fn decoy(&self, user: &[u8], need: Need) -> Option<Credential> {
+        self.directory.decoy(&self.hasher, user, need)
+    }
+
+    fn account<'a>(&'a self, user: &'a [u8]) -> Answer<'a, Result<Account, Denial>> {
+        Box::pin(ready(self.directory.account(user)))
+    }
+
+    fn policy<'a>(&'a self, user: &'a [u8]) -> Answer<'a, Result<Policy, Denial>> {
+        Box::pin(ready(Ok(self.directory.policy(user))))
+    }
+
+    fn extremes(&self) -> Extremes {
+        self.directory.extremes()
     }
 
     fn keeps(&self, need: Need) -> bool {

@@ -1,4 +1,5 @@
-//! Where passwords are checked: slow hashes on a bounded number of threads, cheap ones in place.
+//! Where passwords and proofs are checked: slow hashes on a bounded number of threads, cheap ones in
+//! place.
 //!
 //! Knows no users but by name, and no delays: whoever is made to wait after a failure does it
 //! elsewhere and holds no thread of this pool.
@@ -18,6 +19,7 @@ use tokio::{sync::Semaphore, task, time::Instant};
 use super::{
     cache::Cache,
     scheme::{Exhausted, StoredPassword},
+    scram::{self, Deriver, Material, SaltKey, Shape, Verifier},
     secret::Secret,
     tag::Tagger,
 };
@@ -51,21 +53,34 @@ pub struct Hasher {
     /// does not make room for another hash beside the one that still runs.
     permits: Arc<Semaphore>,
     tagger: Tagger,
-    cache: Mutex<Cache>,
+    cache: Mutex<Cache<()>>,
     hashes: AtomicU64,
+    scram: Arc<Deriver>,
 }
 
 impl Hasher {
-    /// A hasher that has proven nothing yet.
+    /// A hasher that has proven nothing yet, and whose made-up salts of SCRAM last as long as it.
     ///
     /// # Errors
     ///
     /// If the system's random source fails: there is no key for the memory of proofs.
     pub fn new(limits: Limits) -> Result<Self, getrandom::Error> {
+        Self::with_salts(limits, SaltKey::random()?)
+    }
+
+    /// A hasher whose made-up salts of SCRAM are those of `salts`: after a restart they are the
+    /// same, so that nobody can tell them from stored ones.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_salts(limits: Limits, salts: SaltKey) -> Result<Self, getrandom::Error> {
+        let threads = limits.threads.get().min(Semaphore::MAX_PERMITS);
+        let permits = Arc::new(Semaphore::new(threads));
+        let derived = Cache::new(limits.remember, limits.remembered);
         Ok(Self {
-            permits: Arc::new(Semaphore::new(
-                limits.threads.get().min(Semaphore::MAX_PERMITS),
-            )),
+            scram: Arc::new(Deriver::new(salts, Arc::clone(&permits), derived)?),
+            permits,
             tagger: Tagger::random()?,
             cache: Mutex::new(Cache::new(limits.remember, limits.remembered)),
             hashes: AtomicU64::new(0),
@@ -93,7 +108,7 @@ impl Hasher {
         }
         let is_right = self.hash(stored, password).await?;
         if is_right {
-            self.with_cache(|cache, now| cache.insert(tag, now));
+            self.with_cache(|cache, now| cache.insert(tag, (), now));
         }
         Ok(is_right)
     }
@@ -109,6 +124,21 @@ impl Hasher {
         } else {
             stored.verify(password).map(drop)
         }
+    }
+
+    /// What a proof of SCRAM is checked against for a user whose password is kept in clear. Keys are
+    /// derived when a proof comes, and remembered as right passwords are.
+    pub fn scram(&self, user: &[u8], hash: scram::Hash, secret: &Secret) -> Verifier {
+        self.verifier(user, hash, Material::Secret(secret.clone()))
+    }
+
+    pub(super) fn verifier(&self, user: &[u8], hash: scram::Hash, material: Material) -> Verifier {
+        self.scram.verifier(user, hash, material)
+    }
+
+    /// A verifier that nothing satisfies, for a user who does not exist.
+    pub(super) fn nobody(&self, user: &[u8], hash: scram::Hash, shape: Shape) -> Verifier {
+        self.scram.nobody(user, hash, shape)
     }
 
     /// How many slow hashes have been asked for since the start.
@@ -131,7 +161,7 @@ impl Hasher {
         task::spawn_blocking(hash).await.unwrap_or(Err(Exhausted))
     }
 
-    fn with_cache<T>(&self, use_it: impl FnOnce(&mut Cache, Instant) -> T) -> T {
+    fn with_cache<T>(&self, use_it: impl FnOnce(&mut Cache<()>, Instant) -> T) -> T {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         use_it(&mut cache, Instant::now())
     }

@@ -8,6 +8,7 @@ use super::{Failure, print};
 use crate::{
     auth::passwd_file,
     config::{Config, Users},
+    tls::{self, Tls},
 };
 
 /// What a WebAssembly file begins with.
@@ -23,6 +24,9 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
     }
     if let Some(path) = &config.component {
         check_component(path, &mut problems);
+    }
+    if let Some(options) = &config.tls {
+        check_tls(options, &mut problems);
     }
     if !problems.is_empty() {
         return Err(Failure::Configuration(problems.join("\n")));
@@ -45,6 +49,15 @@ fn check_users(path: &Path, problems: &mut Vec<String>) {
             error.source
         )),
     }
+}
+
+/// A certificate that will expire is no mistake, so the log's warnings are not repeated here.
+fn check_tls(options: &tls::Options, problems: &mut Vec<String>) {
+    problems.extend(
+        Tls::load(options.clone())
+            .err()
+            .map(|error| error.to_string()),
+    );
 }
 
 fn check_component(path: &Path, problems: &mut Vec<String>) {

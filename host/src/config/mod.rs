@@ -5,6 +5,7 @@
 //! may be is `rule.rs`'s, which keys there are is `schema.rs`'s.
 
 mod document;
+mod logging;
 mod problem;
 mod quantity;
 mod rule;
@@ -23,7 +24,10 @@ use std::{
 
 use ipnet::IpNet;
 
-pub use self::problem::{Problem, Problems};
+pub use self::{
+    logging::{Log, LogFormat, LogLevel},
+    problem::{Problem, Problems},
+};
 use crate::{auth::secret::Secret, mailbox::template::Template, tls};
 
 /// The version of the file's format that this program reads.
@@ -32,6 +36,19 @@ pub const VERSION: i64 = 1;
 /// Longest `session.hostname`: the challenge that carries it has 128 octets at most
 /// (`connection.challenge` in `wit/pop3.wit`), and half of them are its random part.
 pub const MAX_HOSTNAME_OCTETS: usize = 64;
+
+/// The mechanisms that are offered if nothing is said: all that do without a service of others.
+/// Which of them a channel has, and which users can use, is found out when a client connects.
+const MECHANISMS: [&str; 8] = [
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-1",
+    "EXTERNAL",
+    "PLAIN",
+    "LOGIN",
+    "CRAM-MD5",
+];
 
 /// Everything that the server is told.
 #[derive(Debug)]
@@ -52,6 +69,9 @@ pub struct Config {
     pub limits: Limits,
     /// How to log.
     pub log: Log,
+    /// The directory for what outlives a restart, or `None` for a server that remembers nothing of
+    /// logins.
+    pub state: Option<PathBuf>,
     /// The component that speaks POP3, or `None` for the embedded one.
     pub component: Option<PathBuf>,
 }
@@ -145,7 +165,8 @@ pub struct Session {
     pub implementation: Option<String>,
     /// What CAPA says of expiry, or `None` to say nothing. Only said, not enforced.
     pub expire: Option<Expire>,
-    /// What CAPA says of the least time between logins; zero says nothing. Only said, not enforced.
+    /// The least time between two logins of a user, said by CAPA and enforced; zero for none. A
+    /// user may have one of their own.
     pub login_delay: Duration,
 }
 
@@ -200,41 +221,6 @@ pub struct Limits {
     pub hash_threads: NonZero<usize>,
 }
 
-/// How to log (`[log]`).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Log {
-    /// The shape of a line.
-    pub format: LogFormat,
-    /// The least weighty events that are written.
-    pub level: LogLevel,
-}
-
-/// The shape of a log line.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum LogFormat {
-    /// As Dovecot writes them.
-    #[default]
-    Text,
-    /// A JSON object a line.
-    Json,
-}
-
-/// The weight of an event, heaviest first.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum LogLevel {
-    /// Something that was promised did not happen.
-    Error,
-    /// An operator should look at it.
-    Warn,
-    /// Starts, logins, ends.
-    #[default]
-    Info,
-    /// Deviations.
-    Debug,
-    /// Every step.
-    Trace,
-}
-
 impl Config {
     /// A configuration with defaults for everything that has one.
     pub fn new(listeners: Vec<Listener>, users: Users, mailbox: Mailbox) -> Self {
@@ -247,6 +233,7 @@ impl Config {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             log: Log::default(),
+            state: None,
             component: None,
         }
     }
@@ -335,7 +322,7 @@ impl Default for Session {
             hostname: machine_name(),
             greeting: "Popcell ready".to_owned(),
             apop: false,
-            mechanisms: ["PLAIN", "LOGIN", "CRAM-MD5"].map(str::to_owned).to_vec(),
+            mechanisms: MECHANISMS.map(str::to_owned).to_vec(),
             implementation: Some("Popcell".to_owned()),
             expire: Some(Expire::Never),
             login_delay: Duration::ZERO,

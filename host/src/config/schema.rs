@@ -90,7 +90,10 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     let listeners = listeners(root, tls.is_some());
     let users = users(root.table("users"), base);
     let mailbox = mailbox(root.table("mailbox"), base);
-    let session = session(root.table("session"));
+    let mut state = root.table("state");
+    let directory = state.get("directory", rule::path(base));
+    state.finish();
+    let session = session(root.table("session"), directory.is_some());
     let timeouts = timeouts(root.table("timeouts"));
     let limits = limits(root.table("limits"));
     let log = log(root.table("log"));
@@ -106,6 +109,7 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
         timeouts,
         limits,
         log,
+        state: directory,
         component: file,
     })
 }
@@ -205,7 +209,7 @@ fn maildir(section: &mut Section<'_>, base: &Path) -> Option<Template> {
     text.parse::<Template>().map_err(report).ok()
 }
 
-fn session(mut section: Section<'_>) -> Session {
+fn session(mut section: Section<'_>, has_state: bool) -> Session {
     let mut session = Session::default();
     let hostname = "a host name of at most 64 characters";
     section.set(
@@ -235,6 +239,11 @@ fn session(mut section: Section<'_>) -> Session {
         "login_delay",
         rule::duration(Duration::ZERO..=DAY),
     );
+    if !session.login_delay.is_zero() && !has_state {
+        let message = "\"login_delay\" in [session] needs a directory that outlives a restart: see \
+                       [state]";
+        section.fault(Some("login_delay"), message.to_owned());
+    }
     section.finish();
     session
 }

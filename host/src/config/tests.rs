@@ -51,6 +51,7 @@ fn the_example_names_every_key_and_only_keys_that_exist() {
     let with_optional_keys: Vec<String> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.starts_with('[') => rest,
             Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| is_key(key)) => rest,
             Some(_) | None => line,
         })
@@ -63,6 +64,15 @@ fn the_example_names_every_key_and_only_keys_that_exist() {
     assert_eq!(
         config.component.as_deref(),
         Some(Path::new("/etc/popcell/pop3.wasm"))
+    );
+    let tls = config.tls.as_ref().expect("a certificate");
+    assert_eq!(
+        tls.certificates[0].key,
+        Path::new("/etc/popcell/mail.example.org.key")
+    );
+    assert_eq!(
+        tls.client_ca.as_deref(),
+        Some(Path::new("/etc/popcell/clients.pem"))
     );
     // A key is called what its field is called, so the fields tell which keys there are.
     let Config {
@@ -173,8 +183,12 @@ const GREETING: &str = "; expected 1 to 256 printable ASCII characters without \
 const HOSTNAME: &str = "; expected a host name of at most 64 characters";
 const WORDS: &str = "; expected words of printable ASCII characters, 200 in all, or false";
 const EXPIRE: &str = "; expected \"never\" or a number from 0 to 36500, or false";
-const MECHANISM: &str = "; expected \"PLAIN\" or \"LOGIN\" or \"CRAM-MD5\"";
-const MECHANISMS: &str = "; expected a list, each of it \"PLAIN\" or \"LOGIN\" or \"CRAM-MD5\"";
+const MECHANISM: &str = "; expected \"SCRAM-SHA-256-PLUS\" or \"SCRAM-SHA-1-PLUS\" or \
+    \"SCRAM-SHA-256\" or \"SCRAM-SHA-1\" or \"EXTERNAL\" or \"OAUTHBEARER\" or \"XOAUTH2\" or \
+    \"PLAIN\" or \"LOGIN\" or \"CRAM-MD5\"";
+const MECHANISMS: &str = "; expected a list, each of it \"SCRAM-SHA-256-PLUS\" or \
+    \"SCRAM-SHA-1-PLUS\" or \"SCRAM-SHA-256\" or \"SCRAM-SHA-1\" or \"EXTERNAL\" or \
+    \"OAUTHBEARER\" or \"XOAUTH2\" or \"PLAIN\" or \"LOGIN\" or \"CRAM-MD5\"";
 const ADDRESS: &str =
     "; expected an IP address and a port, such as \"127.0.0.1:1110\" or \"[::]:110\"";
 
@@ -238,6 +252,45 @@ fn what_the_mailbox_thinks_of_a_template_is_said() {
 }
 
 #[test]
+fn tls_needs_a_certificate_and_a_certificate_makes_stls_the_default() {
+    let asked = LEAST.replace("[users]", "tls = \"stls\"\n[users]");
+    assert_ne!(asked, LEAST);
+    let found = problems(&asked);
+    assert!(
+        found[0].ends_with("\"tls\" in [[listener]] needs a certificate: see [tls]"),
+        "{found:?}"
+    );
+    let pair = "[[tls.certificate]]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+    let config = parse(&format!("{LEAST}{pair}")).expect("right");
+    assert_eq!(config.listeners[0].tls, ListenerTls::Stls);
+    let config = parse(&format!("{}{pair}", asked.replace("stls", "implicit"))).expect("right");
+    assert_eq!(config.listeners[0].tls, ListenerTls::Implicit);
+    let found = problems(&format!("{LEAST}[tls]\nminimum_version = \"1.3\"\n"));
+    assert!(
+        found[0].contains("[[tls.certificate]] is missing"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn networks_of_load_balancers_are_addresses_too() {
+    let text = LEAST.replace(
+        "[users]",
+        "proxies = [\"10.0.0.0/8\", \"2001:db8::1\"]\n[users]",
+    );
+    let proxies = parse(&text).expect("right").listeners[0].proxies.clone();
+    assert_eq!(
+        proxies,
+        ["10.0.0.0/8", "2001:db8::1/128"].map(|text| text.parse().expect("net"))
+    );
+    let found = problems(&text.replace("10.0.0.0/8", "10.0.0.0/33"));
+    assert!(
+        found[0].contains("expected a list of networks"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_file_that_is_not_toml_says_where() {
     let found = problems("version = 1\n[timeouts\nidle = = 3\n");
     assert!(
@@ -253,7 +306,7 @@ fn a_file_that_is_not_toml_says_where() {
 fn values_are_read_as_they_are_meant() {
     let text = format!(
         "{LEAST}[session]\nimplementation = false\nexpire = 30\nlogin_delay = \"90s\"\nmechanisms = []\n\
-         [timeouts]\nidle = 900\n[limits]\nline_octets = 512\ninput_octets = \"1KiB\"\n\
+         [state]\ndirectory = \"/var/lib/popcell\"\n[timeouts]\nidle = 900\n[limits]\nline_octets = 512\ninput_octets = \"1KiB\"\n\
          [log]\nformat = \"json\"\nlevel = \"debug\"\n"
     );
     let config = parse(&text).expect("right");

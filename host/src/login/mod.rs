@@ -7,25 +7,24 @@
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use tokio::time::{Instant, sleep};
-use tracing::info;
 
 use crate::{
-    account::Account,
     auth::{
-        Auth, Denial, Known, MAX_PASSWORD_OCTETS, MAX_USER_OCTETS, Need, attempts::Attempts,
-        challenge::Challenge, sasl::Mechanism, secret::Secret,
+        Auth, attempts::Attempts, challenge::Challenge, protection::Protection, sasl::Mechanism,
     },
     capability::{Answer, Exchange, Grant, Login, Refusal},
-    mailbox::{Mailbox, OpenError},
+    mailbox::Mailbox,
 };
 
-use self::exchange::SaslExchange;
 pub use self::record::{Cause, Record, UserName, Watch};
+use self::{attempt::Attempt, delay::Delays, exchange::SaslExchange};
 
+mod announce;
+mod attempt;
+pub mod delay;
 mod exchange;
 mod record;
 
@@ -41,8 +40,16 @@ pub struct LoginContext {
     pub max_refused: u32,
     /// What this server calls itself in challenges.
     pub host: Arc<str>,
-    /// Capability lines of whoever logs in.
+    /// Capability lines of whoever has none of their own.
     pub announce: Arc<[String]>,
+}
+
+impl LoginContext {
+    /// Capability lines before login (`connection.announce`): where a line depends on the user, the
+    /// worst for any of them.
+    pub fn announce_before_login(&self) -> Vec<String> {
+        announce::before_login(&self.announce, &self.auth.extremes())
+    }
 }
 
 /// What is known of a connection, and what it offers. Fixed when its session starts.
@@ -60,6 +67,15 @@ pub struct Channel {
     pub mechanisms: Vec<&'static str>,
 }
 
+/// What a login takes into account beside its claim; by default there is nothing of the kind.
+#[derive(Debug, Default)]
+pub struct Circumstances {
+    /// What TLS gives; `None` without it.
+    pub protection: Option<Protection>,
+    /// When users logged in last; `None` if LOGIN-DELAY is not enforced.
+    pub delays: Option<Arc<Delays>>,
+}
+
 /// The claims that one connection may make: [`Login`] over a user database and a mail store.
 ///
 /// What the channel does not offer is refused with the answer, and the delay, of a wrong password;
@@ -71,24 +87,26 @@ pub struct SessionLogin(Arc<Session>);
 struct Session {
     context: Arc<LoginContext>,
     channel: Channel,
+    circumstances: Circumstances,
     record: Mutex<Record>,
 }
 
-/// One claim that is being looked at.
-struct Attempt {
-    session: Arc<Session>,
-    method: &'static str,
-    user: Box<[u8]>,
-    /// How long it waited before that.
-    held: Duration,
-}
-
 impl SessionLogin {
-    /// A connection that has not claimed anything yet.
+    /// A connection without TLS, and without LOGIN-DELAY, that has not claimed anything yet.
     pub fn new(context: Arc<LoginContext>, channel: Channel) -> Self {
+        Self::under(context, channel, Circumstances::default())
+    }
+
+    /// A connection under these circumstances that has not claimed anything yet.
+    pub fn under(
+        context: Arc<LoginContext>,
+        channel: Channel,
+        circumstances: Circumstances,
+    ) -> Self {
         Self(Arc::new(Session {
             context,
             channel,
+            circumstances,
             record: Mutex::default(),
         }))
     }
@@ -151,148 +169,16 @@ impl Session {
             .attempts
             .hold(Instant::now(), self.channel.peer);
         sleep(held).await;
-        Ok(Attempt {
-            session: Arc::clone(self),
-            method,
-            user: user.into(),
-            held,
-        })
+        Ok(Attempt::new(Arc::clone(self), method, user, held))
+    }
+
+    /// Whether somebody else can read what the client sends.
+    fn is_overheard(&self) -> bool {
+        self.circumstances.protection.is_none() && !self.channel.peer.to_canonical().is_loopback()
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Attempt {
-    /// Checks a password and opens the maildrop.
-    async fn password(self, password: &[u8]) -> Result<Grant, Refusal> {
-        // An empty password never counts: to more than one kind of database it means that nobody
-        // wants to be checked.
-        let is_claim = self.has_user() && (1..=MAX_PASSWORD_OCTETS).contains(&password.len());
-        if !is_claim {
-            return Err(self.refuse(Cause::Malformed, password).await);
-        }
-        match self
-            .session
-            .context
-            .auth
-            .password(&self.user, password)
-            .await
-        {
-            Ok(account) => self.open(&account).await,
-            Err(denial) => Err(self.refuse(denial.into(), password).await),
-        }
-    }
-
-    async fn apop(self, challenge: &Challenge, digest: &[u8]) -> Result<Grant, Refusal> {
-        let known = self.credential(Need::Secret).await;
-        // Somebody's digest is computed for nobody too.
-        let nobody = Secret::from(b"".as_slice());
-        let secret = known
-            .as_ref()
-            .ok()
-            .and_then(|known| known.credential.secret());
-        let is_right = challenge.is_answered(secret.unwrap_or(&nobody), digest);
-        match known {
-            Ok(known) if is_right && known.credential.secret().is_some() => {
-                self.open(&known.account).await
-            }
-            Ok(_) => Err(self.refuse(Cause::WrongProof, digest).await),
-            Err(denial) => Err(self.refuse(denial.into(), digest).await),
-        }
-    }
-
-    async fn credential(&self, need: Need) -> Result<Known, Denial> {
-        if !self.has_user() {
-            return Err(Denial::UnknownUser);
-        }
-        self.session.context.auth.credential(&self.user, need).await
-    }
-
-    fn has_user(&self) -> bool {
-        (1..=MAX_USER_OCTETS).contains(&self.user.len())
-    }
-
-    /// The claim is right: now for the maildrop.
-    async fn open(self, account: &Account) -> Result<Grant, Refusal> {
-        let Session {
-            context, channel, ..
-        } = &*self.session;
-        match context.mailbox.open(account, &channel.session).await {
-            Ok(maildrop) => {
-                self.session.record().succeed(&account.user);
-                Ok(Grant {
-                    maildrop,
-                    announce: Arc::clone(&context.announce),
-                })
-            }
-            Err(error) => Err(self.refuse(error.into(), b"").await),
-        }
-    }
-
-    /// Logs and counts a refusal. If the claim was wrong, waits as the brakes say; `proof` is what
-    /// it is recognised by if it comes again.
-    async fn refuse(self, cause: Cause, proof: &[u8]) -> Refusal {
-        let Session {
-            context, channel, ..
-        } = &*self.session;
-        self.session.record().refuse(cause);
-        info!(
-            user = %UserName::from(&*self.user),
-            method = self.method,
-            rip = %channel.peer,
-            session = channel.session,
-            %cause,
-            "login refused",
-        );
-        let refusal = Refusal::from(cause);
-        if refusal == Refusal::Denied {
-            // Counted before the wait: hanging up does not undo it.
-            let claim = [self.method.as_bytes(), &self.user, proof];
-            let delay = context
-                .attempts
-                .failed(Instant::now(), channel.peer, &claim);
-            sleep(delay.saturating_sub(self.held)).await;
-        }
-        refusal
-    }
-}
-
-impl From<Denial> for Cause {
-    fn from(denial: Denial) -> Self {
-        match denial {
-            Denial::UnknownUser => Self::UnknownUser,
-            Denial::WrongProof => Self::WrongProof,
-            Denial::NoCredential => Self::NoCredential,
-            Denial::Temporary => Self::AuthTemporary,
-            Denial::Permanent => Self::AuthPermanent,
-        }
-    }
-}
-
-impl From<OpenError> for Cause {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::InUse => Self::InUse,
-            OpenError::Temporary => Self::MailboxTemporary,
-            OpenError::Permanent => Self::MailboxPermanent,
-        }
-    }
-}
-
-impl From<Cause> for Refusal {
-    fn from(cause: Cause) -> Self {
-        match cause {
-            Cause::UnknownUser
-            | Cause::WrongProof
-            | Cause::NoCredential
-            | Cause::NotOffered
-            | Cause::Malformed => Self::Denied,
-            Cause::InUse => Self::InUse,
-            Cause::NoRandomness | Cause::AuthTemporary | Cause::MailboxTemporary => Self::Temporary,
-            Cause::AuthPermanent | Cause::MailboxPermanent => Self::Permanent,
-        }
     }
 }
 

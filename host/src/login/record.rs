@@ -23,8 +23,12 @@ pub enum Cause {
     NotOffered,
     /// No user can make such a claim: it is empty, too long, or not what the mechanism says.
     Malformed,
+    /// The user may not send the password, or a token, over this channel.
+    NotProtected,
     /// Another session holds the maildrop.
     InUse,
+    /// The user logged in a short while ago.
+    TooEarly,
     /// The system gave no random octets for a challenge.
     NoRandomness,
     /// The user database's fault; trying again later can help.
@@ -45,7 +49,9 @@ impl fmt::Display for Cause {
             Self::NoCredential => "no shared secret",
             Self::NotOffered => "method not offered",
             Self::Malformed => "malformed claim",
+            Self::NotProtected => "password sent without TLS",
             Self::InUse => "maildrop in use",
+            Self::TooEarly => "too soon after the last login",
             Self::NoRandomness => "no random octets",
             Self::AuthTemporary => "user database failed",
             Self::AuthPermanent => "user database needs an operator",
@@ -95,7 +101,8 @@ pub struct Record {
     pub refused: u32,
     /// Of those: claims that were wrong, or not offered. These alone are a sign of guessing.
     pub denied: u32,
-    /// How the last claim was made: `PLAIN` (USER and PASS too), `APOP`, `CRAM-MD5`.
+    /// How the last claim was made: `PLAIN` (USER and PASS too), `APOP`, or the name of a SASL
+    /// mechanism.
     pub method: Option<&'static str>,
     /// Who the last claim was about, in the client's words.
     pub user: Option<UserName>,

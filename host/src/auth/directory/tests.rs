@@ -86,7 +86,7 @@ async fn a_broken_line_concerns_its_user_alone() {
             Err(Denial::Permanent),
             "{user}"
         );
-        let known = directory.credential(user.as_bytes(), Need::Secret);
+        let known = directory.credential(&hasher(), user.as_bytes(), Need::Secret);
         assert_eq!(known.err(), Some(Denial::Permanent), "{user}");
     }
     assert_eq!(log_in(&directory, "", "x").await, Err(Denial::UnknownUser));
@@ -124,7 +124,7 @@ async fn an_unknown_user_costs_the_hash_of_a_known_one() {
     let (directory, _) = read(&format!("a:{{PLAIN}}x\nb:{BCRYPT}\nc:{BCRYPT}\n"));
     let hasher = hasher();
     assert_eq!(
-        directory.decoy().map(|decoy| decoy.work().scheme),
+        directory.usual_work().map(|decoy| decoy.work().scheme),
         Some("BLF-CRYPT")
     );
     let known = directory.password(&hasher, b"b", b"wrong").await;
@@ -158,6 +158,78 @@ async fn an_empty_directory_knows_nobody() {
     );
 }
 
+#[tokio::test]
+async fn extra_fields_hold_for_their_user_alone() {
+    let (directory, problems) = read(
+        "alice:{PLAIN}one:1000:1000::/home/alice::userdb_login_delay=15m expire=30 a:b require_tls\n\
+         bob:{PLAIN}two::::::\n\
+         carol:{PLAIN}three::::::nologin\n\
+         dave:{PLAIN}four::::::login_delay=soon\n",
+    );
+    assert_eq!(
+        problems,
+        [
+            "3: user \"carol\": extra field nologin is not supported here, so that the user is \
+             kept out",
+            "4: user \"dave\": login_delay is not a time of at most 24h, such as 90, 90s, 15m or 1h",
+        ]
+    );
+    let policy = directory.policy(b"alice");
+    assert_eq!(policy.login_delay, Some(std::time::Duration::from_mins(15)));
+    assert_eq!(policy.expire, Some(policy::Expire::Days(30)));
+    assert!(policy.requires_tls);
+    for user in [b"bob".as_slice(), b"nobody", b"carol"] {
+        assert_eq!(directory.policy(user), Policy::default());
+    }
+    assert_eq!(directory.extremes().soonest_expire, policy.expire);
+    for user in ["carol", "dave"] {
+        assert_eq!(
+            log_in(&directory, user, "three").await,
+            Err(Denial::Permanent),
+            "{user}"
+        );
+        assert_eq!(
+            directory.account(user.as_bytes()),
+            Err(Denial::Permanent),
+            "{user}"
+        );
+    }
+    assert!(directory.account(b"alice").is_ok());
+    assert_eq!(directory.account(b"nobody"), Err(Denial::UnknownUser));
+}
+
+#[test]
+fn nobody_is_shown_what_most_users_are_shown() {
+    let keys = |iterations: u32| {
+        let key = "a2LnEJ1v/3SrMyK00eRZ1vnLiv//S20jokRXj8weDj8=";
+        format!("{{SCRAM-SHA-256}}{iterations},AAAAAAAAAAA=,{key},{key}\n")
+    };
+    let few = format!("a:{{PLAIN}}x\nb:{}", keys(5000));
+    let (directory, problems) = read(&few);
+    assert_eq!(problems, [""; 0]);
+    let shown = |directory: &Directory, user: &[u8]| {
+        let need = Need::Scram(Hash::Sha256);
+        let credential = directory.credential(&hasher(), user, need);
+        let credential = match credential {
+            Ok(known) => Some(known.credential),
+            Err(_) => directory.decoy(&hasher(), user, need),
+        };
+        let verifier = credential.expect("a credential");
+        let verifier = verifier.scram(Hash::Sha256).expect("for this hash").clone();
+        (verifier.salt().len(), verifier.iterations())
+    };
+    assert_eq!(shown(&directory, b"a"), (16, 4096));
+    assert_eq!(shown(&directory, b"b"), (8, 5000));
+    assert_eq!(shown(&directory, b"nobody"), (16, 4096));
+    let (directory, _) = read(&format!("{few}c:{}", keys(5000)));
+    assert_eq!(shown(&directory, b"nobody"), (8, 5000));
+    assert!(
+        directory
+            .decoy(&hasher(), b"nobody", Need::Secret)
+            .is_none()
+    );
+}
+
 #[test]
 fn secrets_are_kept_where_the_scheme_keeps_them() {
     let cram = "c:{CRAM-MD5}bc85c9a3cb6b88ebf5a19a22a3604ef939585872c1ade1a2bf44087948a852f4\n";
@@ -172,17 +244,20 @@ fn secrets_are_kept_where_the_scheme_keeps_them() {
     }
     let (directory, _) = read(cram);
     assert_eq!(
-        directory.credential(b"c", Need::Secret).err(),
+        directory.credential(&hasher(), b"c", Need::Secret).err(),
         Some(Denial::NoCredential)
     );
     assert_eq!(
-        directory.credential(b"x", Need::HmacMd5).err(),
+        directory.credential(&hasher(), b"x", Need::HmacMd5).err(),
         Some(Denial::UnknownUser)
     );
-    let known = directory.credential(b"c", Need::HmacMd5).expect("states");
+    let known = directory
+        .credential(&hasher(), b"c", Need::HmacMd5)
+        .expect("states");
     let code = known
         .credential
         .hmac_md5()
+        .expect("states")
         .code(b"<1896.697170952@postoffice.reston.mci.net>");
     assert_eq!(hex::encode(&code).len(), 32);
 }

@@ -3,28 +3,21 @@
 //! Never written to. What a line means is in `directory`, what a password means in `scheme`.
 
 use std::{
-    fmt,
-    fs::{self, File, Metadata},
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
+    fmt, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::Arc,
 };
 
-use tokio::{task, time::Instant};
-use tracing::{error, info, warn};
-use zeroize::Zeroizing;
+use tracing::warn;
 
 use super::{
-    Auth, Denial, Known, Need,
+    Auth, Credential, Denial, Known, Need,
     directory::{Directory, Problem},
     hasher::Hasher,
+    policy::{Extremes, Policy},
+    watched::{Unreadable, Watched, read_all},
 };
 use crate::{account::Account, capability::Answer};
-
-/// A change is noticed by the first login that comes so long after the last look at the file.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// More broken lines than this are counted and not listed in the log.
 const MAX_LISTED: usize = 100;
@@ -41,7 +34,7 @@ pub struct Error {
 
 /// The users of one file.
 pub struct PasswdFile {
-    watched: Arc<Watched>,
+    watched: Arc<Watched<Directory>>,
     hasher: Hasher,
 }
 
@@ -49,40 +42,24 @@ impl PasswdFile {
     /// Reads the file. Blocks, so it is for the start of the host. Broken lines are logged and make
     /// their own users fail; [`problems`] lists them.
     ///
+    /// A change is noticed within about a second of the next login.
+    ///
     /// # Errors
     ///
     /// If the file cannot be read. If that happens later on, logins fail as [`Denial::Temporary`]
     /// until it can be read again.
     pub fn open(path: impl Into<PathBuf>, hasher: Hasher) -> Result<Self, Error> {
         let path = path.into();
-        let (directory, identity) = load(&path).map_err(|source| Error {
-            path: path.clone(),
-            source,
-        })?;
-        let state = State {
-            content: Content::Users(directory),
-            identity,
-            looked: Instant::now(),
-        };
+        let watched =
+            Watched::open(path.clone(), parse).map_err(|source| Error { path, source })?;
         Ok(Self {
-            watched: Arc::new(Watched {
-                path,
-                state: Mutex::new(state),
-            }),
+            watched: Arc::new(watched),
             hasher,
         })
     }
 
-    /// The users as they stand in the file, give or take [`LOOK_EVERY`].
     async fn directory(&self) -> Result<Arc<Directory>, Denial> {
-        if self.watched.is_due(Instant::now()) {
-            let watched = Arc::clone(&self.watched);
-            if let Err(cause) = task::spawn_blocking(move || watched.look()).await {
-                let file = self.watched.path.display();
-                error!(%file, %cause, "passwd-file was not looked at");
-            }
-        }
-        self.watched.directory()
+        Ok(self.watched.current().await?)
     }
 }
 
@@ -92,11 +69,30 @@ impl PasswdFile {
 ///
 /// If the file cannot be read.
 pub fn problems(path: &Path) -> Result<Vec<Problem>, Error> {
-    let (text, _) = read(path).map_err(|source| Error {
+    let text = read_all(path).map_err(|source| Error {
         path: path.to_owned(),
         source,
     })?;
     Ok(Directory::parse(&text).1)
+}
+
+/// Reads the lines of a file, and logs those that are broken.
+fn parse(path: &Path, text: &[u8]) -> io::Result<Directory> {
+    let (directory, problems) = Directory::parse(text);
+    let file = path.display();
+    for Problem { line, user, reason } in problems.iter().take(MAX_LISTED) {
+        warn!(%file, line, ?user, %reason, "passwd-file has a broken line");
+    }
+    if problems.len() > MAX_LISTED {
+        warn!(%file, lines = problems.len(), "passwd-file has more broken lines than are listed");
+    }
+    Ok(directory)
+}
+
+impl From<Unreadable> for Denial {
+    fn from(_: Unreadable) -> Self {
+        Self::Temporary
+    }
 }
 
 impl Auth for PasswdFile {
@@ -114,12 +110,33 @@ impl Auth for PasswdFile {
     }
 
     fn credential<'a>(&'a self, user: &'a [u8], need: Need) -> Answer<'a, Result<Known, Denial>> {
-        Box::pin(async move { self.directory().await?.credential(user, need) })
+        Box::pin(async move {
+            let directory = self.directory().await?;
+            directory.credential(&self.hasher, user, need)
+        })
+    }
+
+    fn decoy(&self, user: &[u8], need: Need) -> Option<Credential> {
+        let directory = self.watched.last().ok()?;
+        directory.decoy(&self.hasher, user, need)
+    }
+
+    fn account<'a>(&'a self, user: &'a [u8]) -> Answer<'a, Result<Account, Denial>> {
+        Box::pin(async move { self.directory().await?.account(user) })
+    }
+
+    fn policy<'a>(&'a self, user: &'a [u8]) -> Answer<'a, Result<Policy, Denial>> {
+        Box::pin(async move { Ok(self.directory().await?.policy(user)) })
+    }
+
+    fn extremes(&self) -> Extremes {
+        let directory = self.watched.last();
+        directory.map_or_else(|_| Extremes::default(), |directory| directory.extremes())
     }
 
     fn keeps(&self, need: Need) -> bool {
         self.watched
-            .directory()
+            .last()
             .is_ok_and(|directory| directory.keeps(need))
     }
 }
@@ -128,127 +145,9 @@ impl fmt::Debug for PasswdFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_tuple("PasswdFile")
-            .field(&self.watched.path)
+            .field(&self.watched.path())
             .finish()
     }
-}
-
-struct Watched {
-    path: PathBuf,
-    state: Mutex<State>,
-}
-
-struct State {
-    content: Content,
-    /// Which file was read, or tried.
-    identity: Option<Identity>,
-    looked: Instant,
-}
-
-enum Content {
-    Users(Arc<Directory>),
-    /// The file cannot be read; that was logged.
-    Unreadable,
-}
-
-impl Watched {
-    /// Whether the caller is the one who has to look at the file. The others take what is there.
-    fn is_due(&self, now: Instant) -> bool {
-        let mut state = self.state();
-        let is_due = now.duration_since(state.looked) >= LOOK_EVERY;
-        if is_due {
-            state.looked = now;
-        }
-        is_due
-    }
-
-    /// Reads the file again if it is another one or has changed. Blocks.
-    fn look(&self) {
-        let identity = fs::metadata(&self.path).ok().as_ref().map(Identity::new);
-        if identity.is_some() && identity == self.state().identity {
-            return;
-        }
-        let loaded = load(&self.path);
-        let file = self.path.display();
-        let mut state = self.state();
-        match loaded {
-            Ok((directory, identity)) => {
-                info!(%file, users = directory.len(), "passwd-file read again");
-                state.content = Content::Users(directory);
-                state.identity = identity;
-            }
-            Err(cause) => {
-                if matches!(state.content, Content::Users(_)) {
-                    error!(%file, %cause, "passwd-file cannot be read");
-                }
-                state.content = Content::Unreadable;
-                state.identity = None;
-            }
-        }
-    }
-
-    fn directory(&self) -> Result<Arc<Directory>, Denial> {
-        match &self.state().content {
-            Content::Users(directory) => Ok(Arc::clone(directory)),
-            Content::Unreadable => Err(Denial::Temporary),
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What tells one state of a file from another. The time of the last change of the inode is there
-/// because a program can set that of the content back.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-    octets: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Identity {
-    fn new(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            octets: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
-/// Reads and parses the file, and logs its broken lines.
-fn load(path: &Path) -> io::Result<(Arc<Directory>, Option<Identity>)> {
-    let (text, identity) = read(path)?;
-    let (directory, problems) = Directory::parse(&text);
-    let file = path.display();
-    for Problem { line, user, reason } in problems.iter().take(MAX_LISTED) {
-        warn!(%file, line, ?user, %reason, "passwd-file has a broken line");
-    }
-    if problems.len() > MAX_LISTED {
-        warn!(%file, lines = problems.len(), "passwd-file has more broken lines than are listed");
-    }
-    Ok((Arc::new(directory), Some(identity)))
-}
-
-/// The whole file, and which file it was before it was read: if it changes meanwhile, the next look
-/// finds another identity and reads it again.
-fn read(path: &Path) -> io::Result<(Zeroizing<Vec<u8>>, Identity)> {
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
-    // Room for all of it at once: a buffer that grows leaves unwiped copies behind.
-    let room = usize::try_from(metadata.len())
-        .unwrap_or(usize::MAX)
-        .saturating_add(1);
-    let mut text = Zeroizing::new(Vec::new());
-    text.try_reserve_exact(room)?;
-    file.read_to_end(&mut text)?;
-    Ok((text, Identity::new(&metadata)))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The file changes, goes away and comes back while the host runs.
 
+use std::fs::{self, File};
+
 use tempfile::TempDir;
 
 use super::*;
-use crate::auth::hasher::Limits;
+use crate::auth::{hasher::Limits, watched::LOOK_EVERY};
 
 struct Fixture {
     directory: TempDir,

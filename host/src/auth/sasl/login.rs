@@ -2,9 +2,7 @@
 //!
 //! Never standardised; the prompts are the ones that clients compare with.
 
-use std::sync::Arc;
-
-use super::{Dialogue, Step};
+use super::{Dialogue, Setting, Step};
 use crate::auth::secret::Secret;
 
 const USER_PROMPT: &[u8] = b"Username:";
@@ -16,7 +14,7 @@ enum Login {
     Over,
 }
 
-pub(super) fn start(_host: &Arc<str>) -> Box<dyn Dialogue> {
+pub(super) fn start(_setting: &Setting<'_>) -> Box<dyn Dialogue> {
     Box::new(Login::AwaitUser)
 }
 
@@ -47,10 +45,13 @@ impl Dialogue for Login {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::auth::sasl::tests;
 
     fn dialogue() -> Box<dyn Dialogue> {
-        start(&Arc::from("example.org"))
+        start(&tests::clear(&Arc::from("example.org")))
     }
 
     fn assert_asks_for_password(step: Step) {

@@ -2,14 +2,12 @@
 //!
 //! Acting for somebody else is refused: the authorization identity must be empty or the user.
 
-use std::sync::Arc;
-
-use super::{Dialogue, Step};
-use crate::auth::secret::Secret;
+use super::{Dialogue, Setting, Step};
+use crate::auth::{prep::prepare, secret::Secret};
 
 struct Plain;
 
-pub(super) fn start(_host: &Arc<str>) -> Box<dyn Dialogue> {
+pub(super) fn start(_setting: &Setting<'_>) -> Box<dyn Dialogue> {
     Box::new(Plain)
 }
 
@@ -32,12 +30,16 @@ fn read(message: &[u8]) -> Step {
     else {
         return Step::Refused;
     };
-    if user.is_empty() || password.is_empty() || !(other.is_empty() || other == user) {
+    // RFC 4616 §2 and RFC 5034 §4: all three are prepared, and what has no prepared form fails.
+    let (Some(user), Some(password)) = (prepare(user), prepare(password)) else {
+        return Step::Refused;
+    };
+    if !other.is_empty() && prepare(other).as_ref() != Some(&user) {
         return Step::Refused;
     }
     Step::CheckPassword {
-        user: user.to_vec(),
-        password: Secret::from(password),
+        user: user.as_bytes().to_vec(),
+        password: Secret::from(password.as_bytes()),
     }
 }
 
@@ -87,6 +89,13 @@ mod tests {
     }
 
     #[test]
+    fn names_and_passwords_are_prepared() {
+        let expected = Some(("IX".to_owned(), "p\u{e4}ss".to_owned()));
+        let message = "I\u{ad}X\0\u{2168}\0pa\u{308}ss";
+        assert_eq!(check(read(message.as_bytes())), expected);
+    }
+
+    #[test]
     fn a_message_without_exactly_two_nul_and_three_parts_is_refused() {
         for message in [
             b"".as_slice(),
@@ -99,6 +108,8 @@ mod tests {
             b"\0tim\0pass\0",
             b"\0tim\0pa\0ss",
             b"tim \0tim\0pass",
+            b"\0tim\0p\xe4ss",
+            b"\0tim\0pa\nss",
         ] {
             assert!(matches!(read(message), Step::Refused), "{message:?}");
         }

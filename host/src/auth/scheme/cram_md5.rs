@@ -49,7 +49,7 @@ impl Check for CramMd5 {
     fn credential(&self, need: Need) -> Option<Credential> {
         match need {
             Need::HmacMd5 => Some(Credential::HmacMd5(self.0.clone())),
-            Need::Secret => None,
+            Need::Secret | Need::Scram(_) | Need::Token => None,
         }
     }
 }

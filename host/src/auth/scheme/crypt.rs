@@ -1,12 +1,13 @@
-//! Values of crypt(3): `$id$...`, and who reads which.
+//! Values of crypt(3): `$id$...` or the thirteen characters of DES, and who reads which.
 //!
-//! Traditional DES values, which have no `$`, are refused.
+//! Checks nothing.
 
-use super::{Check, Error, argon2, bcrypt, sha_crypt};
+use super::{Check, Error, argon2, bcrypt, sha_crypt, traditional, yescrypt};
 
 type Parse = fn(&str) -> Result<Box<dyn Check>, Error>;
 
 const FORMATS: &[(&str, Parse)] = &[
+    ("1", traditional::parse_md5),
     ("2a", bcrypt::parse),
     ("2b", bcrypt::parse),
     ("2y", bcrypt::parse),
@@ -14,10 +15,14 @@ const FORMATS: &[(&str, Parse)] = &[
     ("6", sha_crypt::parse),
     ("argon2i", argon2::parse),
     ("argon2id", argon2::parse),
+    ("y", yescrypt::parse),
 ];
 
 pub(super) fn parse(value: &[u8]) -> Result<Box<dyn Check>, Error> {
     let text = str::from_utf8(value).map_err(|_| Error::UnknownFormat(String::new()))?;
+    if traditional::is_des(text) {
+        return Ok(traditional::parse_des(text));
+    }
     let id = text
         .strip_prefix('$')
         .and_then(|rest| rest.split_once('$'))

@@ -1,22 +1,32 @@
 //! Stored passwords: `{SCHEME}value`, as Dovecot writes them, and how each is checked and made.
 //!
-//! One row a scheme and one file a family. Computes and does nothing else: threads, caches and
+//! One file a family; `table` has the names. Computes and does nothing else: threads, caches and
 //! files are not known here.
 
 use std::{fmt, sync::Arc};
 
-use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Credential, Need, hex};
+use super::{
+    Credential, Need,
+    scram::{Hash, Material, Stored},
+};
+
+use self::table::SCHEMES;
 
 mod argon2;
 mod bcrypt;
 mod cram_md5;
 mod crypt;
+mod digest;
+mod pbkdf2;
 mod plain;
+mod scram;
 mod sha_crypt;
+mod table;
+mod traditional;
+mod yescrypt;
 
 /// The scheme to use where there is no reason for another.
 pub const DEFAULT: &str = "ARGON2ID";
@@ -104,46 +114,10 @@ trait Check: Send + Sync {
     fn credential(&self, _need: Need) -> Option<Credential> {
         None
     }
-}
 
-type Parse = fn(&[u8]) -> Result<Box<dyn Check>, Error>;
-type Generate = fn(&[u8]) -> Result<String, GenerateError>;
-
-struct Scheme {
-    /// What it is called; the first is the name that is written.
-    names: &'static [&'static str],
-    parse: Parse,
-    generate: Option<Generate>,
-}
-
-// crypt(3) is one function for all of its formats, and Dovecot's names for some of them do not
-// restrict what stands behind the name. So any of these names goes before any format.
-const SCHEMES: &[Scheme] = &[
-    Scheme::new(&["ARGON2ID"], crypt::parse, Some(argon2::generate)),
-    Scheme::new(&["ARGON2I"], crypt::parse, None),
-    Scheme::new(&["SHA512-CRYPT"], crypt::parse, Some(sha_crypt::generate)),
-    Scheme::new(&["SHA256-CRYPT"], crypt::parse, None),
-    Scheme::new(&["BLF-CRYPT"], crypt::parse, Some(bcrypt::generate)),
-    Scheme::new(&["CRYPT"], crypt::parse, None),
-    Scheme::new(
-        &["CRAM-MD5", "HMAC-MD5"],
-        cram_md5::parse,
-        Some(cram_md5::generate),
-    ),
-    Scheme::new(
-        &["PLAIN", "CLEARTEXT", "CLEAR"],
-        plain::parse,
-        Some(plain::generate),
-    ),
-];
-
-impl Scheme {
-    const fn new(names: &'static [&'static str], parse: Parse, generate: Option<Generate>) -> Self {
-        Self {
-            names,
-            parse,
-            generate,
-        }
+    /// Salt and keys of SCRAM, if that is what is stored.
+    fn scram(&self, _hash: Hash) -> Option<Arc<Stored>> {
+        None
     }
 }
 
@@ -163,11 +137,11 @@ impl StoredPassword {
     ///
     /// See [`Error`]: the operator has to act.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
-        let (scheme, value) = split(text)?;
+        let (scheme, value) = table::split(text)?;
         if value.is_empty() {
             return Err(Error::Empty);
         }
-        let check = (scheme.parse)(&value)?;
+        let check = scheme.parse(&value)?;
         let identity = Zeroizing::new(Sha256::digest(text).into());
         Ok(Self {
             check: check.into(),
@@ -200,6 +174,26 @@ impl StoredPassword {
         self.check.credential(need)
     }
 
+    /// Whether anything is known of the secret that is enough for `need`.
+    pub fn keeps(&self, need: Need) -> bool {
+        match need {
+            Need::Secret | Need::HmacMd5 => self.credential(need).is_some(),
+            Need::Scram(hash) => self.scram(hash).is_some(),
+            Need::Token => false,
+        }
+    }
+
+    /// What SCRAM can be done with.
+    pub(super) fn scram(&self, hash: Hash) -> Option<Material> {
+        match self.check.scram(hash) {
+            Some(stored) => Some(Material::Stored(stored)),
+            None => match self.check.credential(Need::Secret)? {
+                Credential::Secret(secret) => Some(Material::Secret(secret)),
+                Credential::HmacMd5(_) | Credential::Scram(_) => None,
+            },
+        }
+    }
+
     /// A digest of the stored text.
     pub(super) fn identity(&self) -> &[u8; 32] {
         &self.identity
@@ -222,7 +216,7 @@ impl fmt::Debug for StoredPassword {
 ///
 /// See [`GenerateError`].
 pub fn generate(scheme: &str, password: &[u8]) -> Result<String, GenerateError> {
-    let generate = find(scheme)
+    let generate = table::find(scheme)
         .and_then(|row| row.generate)
         .ok_or_else(|| GenerateError::UnknownScheme(scheme.to_owned()))?;
     if password.is_empty() {
@@ -237,61 +231,6 @@ pub fn generators() -> impl Iterator<Item = &'static str> {
         .iter()
         .filter(|row| row.generate.is_some())
         .map(|row| row.names[0])
-}
-
-fn find(name: &str) -> Option<&'static Scheme> {
-    SCHEMES.iter().find(|row| {
-        row.names
-            .iter()
-            .any(|other| name.eq_ignore_ascii_case(other))
-    })
-}
-
-/// The scheme and the decoded value.
-fn split(text: &[u8]) -> Result<(&'static Scheme, Zeroizing<Vec<u8>>), Error> {
-    let Some((tag, value)) = text.strip_prefix(b"{").and_then(split_tag) else {
-        let scheme = find("CRYPT").expect("SCHEMES has a row for CRYPT");
-        return Ok((scheme, Zeroizing::new(text.to_vec())));
-    };
-    let (name, encoding) = tag
-        .split_once('.')
-        .map_or((tag, None), |(name, rest)| (name, Some(rest)));
-    let scheme = find(name).ok_or_else(|| Error::UnknownScheme(name.to_owned()))?;
-    Ok((scheme, decode(scheme, tag, encoding, value)?))
-}
-
-/// What stands before and behind the `}`, if the former could be the name of a scheme: a password
-/// that was forgotten to be marked as one must not end up in an error.
-fn split_tag(text: &[u8]) -> Option<(&str, &[u8])> {
-    let end = text.iter().position(|octet| *octet == b'}')?;
-    let name = str::from_utf8(&text[..end]).ok()?;
-    let is_name = (1..=32).contains(&name.len())
-        && name
-            .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet));
-    is_name.then_some((name, &text[end + 1..]))
-}
-
-fn decode(
-    scheme: &Scheme,
-    tag: &str,
-    encoding: Option<&str>,
-    value: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let malformed = |reason| Error::Malformed {
-        scheme: scheme.names[0],
-        reason,
-    };
-    let octets = match encoding.map(str::to_ascii_lowercase).as_deref() {
-        None => value.to_vec(),
-        Some("b64" | "base64") => str::from_utf8(value)
-            .ok()
-            .and_then(|text| Base64::decode_vec(text).ok())
-            .ok_or_else(|| malformed("not base64"))?,
-        Some("hex") => hex::decode(value).ok_or_else(|| malformed("not hexadecimal"))?,
-        Some(_) => return Err(Error::UnknownEncoding(tag.to_owned())),
-    };
-    Ok(Zeroizing::new(octets))
 }
 
 /// Sixteen random octets for a salt.

@@ -1,6 +1,6 @@
 //! `{PLAIN}`: the password itself, in clear.
 //!
-//! The only scheme that APOP can be checked against. Not a hash of any kind.
+//! The only scheme that every way of logging in can be checked against. Not a hash of any kind.
 
 use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
@@ -54,7 +54,10 @@ impl Check for Plain {
         false
     }
 
-    fn credential(&self, _need: Need) -> Option<Credential> {
-        Some(Credential::Secret(self.secret.clone()))
+    fn credential(&self, need: Need) -> Option<Credential> {
+        match need {
+            Need::Secret | Need::HmacMd5 => Some(Credential::Secret(self.secret.clone())),
+            Need::Scram(_) | Need::Token => None,
+        }
     }
 }

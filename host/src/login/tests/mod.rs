@@ -7,23 +7,29 @@ use std::{
     pin::pin,
     sync::atomic::{AtomicUsize, Ordering},
     task::Poll,
+    time::Duration,
 };
 
 use super::*;
 use crate::{
+    account::Account,
     auth::{
-        attempts,
+        Credential, Denial, Known, Need, attempts,
         fixed::FixedUsers,
         hasher::{Hasher, Limits},
         hmac_md5::HmacMd5,
+        policy::{Extremes, Policy},
         scheme::StoredPassword,
     },
     capability::{Fault, Maildrop, Message, Turn, Unfinished},
+    mailbox::OpenError,
     snapshot::Snapshot,
 };
 
 mod exchange;
+mod mechanism;
 mod password;
+mod policy;
 
 const GREETING: &str = "<1896.697170952@dbc.mtview.ca.us>";
 const SECOND: Duration = Duration::from_secs(1);
@@ -33,6 +39,8 @@ struct Users {
     known: FixedUsers,
     asked: AtomicUsize,
     fault: Option<Denial>,
+    /// What holds for alice alone.
+    policy: Policy,
 }
 
 impl Users {
@@ -54,6 +62,7 @@ impl Users {
             known: FixedUsers::new(users, hasher),
             asked: AtomicUsize::new(0),
             fault,
+            policy: Policy::default(),
         }
     }
 }
@@ -77,6 +86,46 @@ impl Auth for Users {
             Some(fault) => Box::pin(ready(Err(fault))),
             None => self.known.credential(user, need),
         }
+    }
+
+    fn decoy(&self, user: &[u8], need: Need) -> Option<Credential> {
+        self.known.decoy(user, need)
+    }
+
+    fn account<'a>(&'a self, user: &'a [u8]) -> Answer<'a, Result<Account, Denial>> {
+        self.known.account(user)
+    }
+
+    /// The token of alice is `token`.
+    fn token<'a>(
+        &'a self,
+        user: Option<&'a [u8]>,
+        token: &'a [u8],
+    ) -> Answer<'a, Result<Account, Denial>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        match self.fault {
+            Some(fault) => Box::pin(ready(Err(fault))),
+            None if token == b"token" && user.is_none_or(|user| user == b"alice") => {
+                self.known.account(b"alice")
+            }
+            None => Box::pin(ready(Err(Denial::WrongProof))),
+        }
+    }
+
+    fn policy<'a>(&'a self, user: &'a [u8]) -> Answer<'a, Result<Policy, Denial>> {
+        let is_alice = user == b"alice";
+        let policy = if is_alice {
+            self.policy
+        } else {
+            Policy::default()
+        };
+        Box::pin(ready(Ok(policy)))
+    }
+
+    fn extremes(&self) -> Extremes {
+        let mut extremes = Extremes::default();
+        extremes.include(&self.policy);
+        extremes
     }
 }
 
@@ -137,7 +186,11 @@ impl Fixture {
     }
 
     fn with(fault: Option<Denial>, store: Store) -> Self {
-        let (users, store) = (Arc::new(Users::new(fault)), Arc::new(store));
+        Self::of(Users::new(fault), store)
+    }
+
+    fn of(users: Users, store: Store) -> Self {
+        let (users, store) = (Arc::new(users), Arc::new(store));
         let context = LoginContext {
             auth: users.clone(),
             mailbox: store.clone(),
@@ -155,14 +208,19 @@ impl Fixture {
 
     /// A connection of that address that offers everything.
     fn connect(&self, peer: &str) -> SessionLogin {
+        self.connect_under(peer, Circumstances::default())
+    }
+
+    fn connect_under(&self, peer: &str, circumstances: Circumstances) -> SessionLogin {
+        let mechanisms = crate::auth::sasl::MECHANISMS.iter();
         let channel = Channel {
             peer: peer.parse().expect(peer),
             session: "s1".to_owned(),
             challenge: Some(GREETING.into()),
             password: true,
-            mechanisms: vec!["PLAIN", "LOGIN", "CRAM-MD5"],
+            mechanisms: mechanisms.map(|mechanism| mechanism.name).collect(),
         };
-        SessionLogin::new(Arc::clone(&self.context), channel)
+        SessionLogin::under(Arc::clone(&self.context), channel, circumstances)
     }
 
     /// A connection that offers nothing.

@@ -1,6 +1,7 @@
 //! Claims with a password, the limits on them, and the maildrop behind them.
 
 use super::*;
+use crate::auth::MAX_PASSWORD_OCTETS;
 
 #[tokio::test(start_paused = true)]
 async fn a_right_password_gives_the_maildrop_at_once() {

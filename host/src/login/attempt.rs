@@ -1,0 +1,269 @@
+//! One claim: looked at, answered, counted, slowed down.
+//!
+//! Speaks no protocol. What SASL makes of it is in `exchange`.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+use tracing::info;
+
+use super::{
+    Session, announce,
+    delay::Verdict,
+    record::{Cause, UserName},
+};
+use crate::{
+    account::Account,
+    auth::{
+        Credential, Denial, Known, MAX_PASSWORD_OCTETS, MAX_USER_OCTETS, Need,
+        challenge::Challenge, policy::Policy, secret::Secret,
+    },
+    capability::{Grant, Refusal},
+    mailbox::OpenError,
+};
+
+/// One claim that is being looked at.
+pub(super) struct Attempt {
+    session: Arc<Session>,
+    method: &'static str,
+    user: Box<[u8]>,
+    /// How long it waited before that.
+    held: Duration,
+}
+
+impl Attempt {
+    pub(super) fn new(
+        session: Arc<Session>,
+        method: &'static str,
+        user: &[u8],
+        held: Duration,
+    ) -> Self {
+        Self {
+            session,
+            method,
+            user: user.into(),
+            held,
+        }
+    }
+
+    /// Checks a password and opens the maildrop.
+    pub(super) async fn password(self, password: &[u8]) -> Result<Grant, Refusal> {
+        // An empty password never counts: to more than one kind of database it means that nobody
+        // wants to be checked.
+        let is_claim = self.has_user() && (1..=MAX_PASSWORD_OCTETS).contains(&password.len());
+        if !is_claim {
+            return Err(self.refuse(Cause::Malformed, password).await);
+        }
+        let auth = &self.session.context.auth;
+        let verdict = match self.may_send_password().await {
+            Ok(true) => auth
+                .password(&self.user, password)
+                .await
+                .map_err(Cause::from),
+            Ok(false) => Err(self.pretend(password.len()).await),
+            Err(denial) => Err(denial.into()),
+        };
+        match verdict {
+            Ok(account) => self.open(&account).await,
+            Err(cause) => Err(self.refuse(cause, password).await),
+        }
+    }
+
+    pub(super) async fn apop(self, challenge: &Challenge, digest: &[u8]) -> Result<Grant, Refusal> {
+        let known = self.credential(Need::Secret).await;
+        // Somebody's digest is computed for nobody too.
+        let nobody = Secret::from(b"".as_slice());
+        let secret = known
+            .as_ref()
+            .ok()
+            .and_then(|known| known.credential.secret());
+        let is_right = challenge.is_answered(secret.unwrap_or(&nobody), digest);
+        match known {
+            Ok(known) if is_right && known.credential.secret().is_some() => {
+                self.open(&known.account).await
+            }
+            Ok(_) => Err(self.refuse(Cause::WrongProof, digest).await),
+            Err(denial) => Err(self.refuse(denial.into(), digest).await),
+        }
+    }
+
+    /// Checks a bearer token. `user` is who the client says that it is, if it says so.
+    ///
+    /// A token that somebody may have overheard is refused whoever it belongs to, if that user is
+    /// one who must not send it so.
+    pub(super) async fn token(&self, user: Option<&[u8]>, token: &[u8]) -> Result<Account, Cause> {
+        if user.is_some() && !self.has_user() {
+            return Err(Cause::Malformed);
+        }
+        let auth = &self.session.context.auth;
+        let account = auth.token(user, token).await?;
+        let policy = auth.policy(account.user.as_bytes()).await?;
+        if policy.requires_tls && self.session.is_overheard() {
+            return Err(Cause::NotProtected);
+        }
+        Ok(account)
+    }
+
+    /// Opens the maildrop of a user whom TLS has proven.
+    pub(super) async fn identified(self) -> Result<Grant, Refusal> {
+        match self.session.context.auth.account(&self.user).await {
+            Ok(account) => self.open(&account).await,
+            Err(denial) => Err(self.refuse(denial.into(), b"").await),
+        }
+    }
+
+    pub(super) async fn credential(&self, need: Need) -> Result<Known, Denial> {
+        if !self.has_user() {
+            return Err(Denial::UnknownUser);
+        }
+        self.session.context.auth.credential(&self.user, need).await
+    }
+
+    /// What a client is shown of a user of whom there is nothing to show.
+    pub(super) fn decoy(&self, need: Need) -> Option<Credential> {
+        self.session.context.auth.decoy(&self.user, need)
+    }
+
+    /// The claim is right: now for the maildrop.
+    pub(super) async fn open(self, account: &Account) -> Result<Grant, Refusal> {
+        match self.enter(account).await {
+            Ok(grant) => {
+                self.session.record().succeed(&account.user);
+                Ok(grant)
+            }
+            Err(cause) => Err(self.refuse(cause, b"").await),
+        }
+    }
+
+    /// Logs and counts a refusal. If the claim was wrong, waits as the brakes say; `proof` is what
+    /// it is recognised by if it comes again.
+    pub(super) async fn refuse(self, cause: Cause, proof: &[u8]) -> Refusal {
+        let Session {
+            context, channel, ..
+        } = &*self.session;
+        self.session.record().refuse(cause);
+        info!(
+            user = %UserName::from(&*self.user),
+            method = self.method,
+            rip = %channel.peer,
+            session = channel.session,
+            %cause,
+            "login refused",
+        );
+        let refusal = Refusal::from(cause);
+        if refusal == Refusal::Denied {
+            // Counted before the wait: hanging up does not undo it.
+            let claim = [self.method.as_bytes(), &self.user, proof];
+            let delay = context
+                .attempts
+                .failed(Instant::now(), channel.peer, &claim);
+            sleep(delay.saturating_sub(self.held)).await;
+        }
+        refusal
+    }
+
+    fn has_user(&self) -> bool {
+        (1..=MAX_USER_OCTETS).contains(&self.user.len())
+    }
+
+    /// Whether this user's password may come over this channel.
+    async fn may_send_password(&self) -> Result<bool, Denial> {
+        if !self.session.is_overheard() {
+            return Ok(true);
+        }
+        let policy = self.session.context.auth.policy(&self.user).await?;
+        Ok(!policy.requires_tls)
+    }
+
+    /// Does the work of checking a password that nobody has.
+    ///
+    /// RFC 8314 §4.1: right and wrong passwords get the same answer, and so in the same time. A
+    /// random one is never right, and so never remembered, which would be faster.
+    async fn pretend(&self, octets: usize) -> Cause {
+        let mut random = vec![0; octets];
+        if getrandom::fill(&mut random).is_err() {
+            return Cause::NoRandomness;
+        }
+        let auth = &self.session.context.auth;
+        match auth.password(&self.user, &random).await {
+            Err(Denial::Temporary) => Cause::AuthTemporary,
+            Err(Denial::Permanent) => Cause::AuthPermanent,
+            Ok(_) | Err(Denial::UnknownUser | Denial::WrongProof | Denial::NoCredential) => {
+                Cause::NotProtected
+            }
+        }
+    }
+
+    /// Opens the maildrop, if it is not too early.
+    async fn enter(&self, account: &Account) -> Result<Grant, Cause> {
+        let Session {
+            context,
+            channel,
+            circumstances,
+            ..
+        } = &*self.session;
+        let policy = context.auth.policy(account.user.as_bytes()).await?;
+        let (user, own) = (account.user.as_str(), policy.login_delay);
+        // Asked twice: first because opening a maildrop is what the delay is to spare the server,
+        // then because another session may have come and gone since.
+        if let Some(delays) = &circumstances.delays
+            && delays.check(user, own).await == Verdict::Early
+        {
+            return Err(Cause::TooEarly);
+        }
+        let maildrop = context.mailbox.open(account, &channel.session).await?;
+        if let Some(delays) = &circumstances.delays
+            && delays.enter(user, own).await == Verdict::Early
+        {
+            return Err(Cause::TooEarly);
+        }
+        Ok(Grant {
+            maildrop,
+            announce: self.announce(&policy),
+        })
+    }
+
+    fn announce(&self, policy: &Policy) -> Arc<[String]> {
+        let context = &self.session.context;
+        announce::after_login(&context.announce, &context.auth.extremes(), policy).into()
+    }
+}
+
+impl From<Denial> for Cause {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::UnknownUser => Self::UnknownUser,
+            Denial::WrongProof => Self::WrongProof,
+            Denial::NoCredential => Self::NoCredential,
+            Denial::Temporary => Self::AuthTemporary,
+            Denial::Permanent => Self::AuthPermanent,
+        }
+    }
+}
+
+impl From<OpenError> for Cause {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::InUse => Self::InUse,
+            OpenError::Temporary => Self::MailboxTemporary,
+            OpenError::Permanent => Self::MailboxPermanent,
+        }
+    }
+}
+
+impl From<Cause> for Refusal {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::UnknownUser
+            | Cause::WrongProof
+            | Cause::NoCredential
+            | Cause::NotOffered
+            | Cause::NotProtected
+            | Cause::Malformed => Self::Denied,
+            Cause::InUse => Self::InUse,
+            Cause::TooEarly => Self::LoginDelay,
+            Cause::NoRandomness | Cause::AuthTemporary | Cause::MailboxTemporary => Self::Temporary,
+            Cause::AuthPermanent | Cause::MailboxPermanent => Self::Permanent,
+        }
+    }
+}
