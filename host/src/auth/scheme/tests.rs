@@ -287,7 +287,7 @@ fn values_of_any_octets_are_read_without_a_panic() {
 }
 
 #[test]
-#[ignore = "needs doveadm, of Dovecot"]
+#[ignore = "needs doveadm, of Dovecot; .ci/run runs it"]
 fn dovecot_and_this_server_accept_what_the_other_makes() {
     let doveadm = |arguments: &[&str]| {
         let output = std::process::Command::new("doveadm")
