@@ -1,7 +1,7 @@
 //! The sandbox: POP3 sessions as WebAssembly components, one instance for each.
 //!
 //! The only folder that names wasmtime. It knows no sockets, no credentials and no files: it lends
-//! [`capability`](crate::capability)s to a guest and takes [`Step`]s from it. The guest is hostile:
+//! [`capability`]s to a guest and takes [`Step`]s from it. The guest is hostile:
 //! what it passes is checked here, and what it may use up is limited here.
 //!
 //! * `engine`: settings of the engine, the pool, the epoch clock.
