@@ -1,0 +1,137 @@
+//! Rows that a server fails on purpose, and its reasons.
+//!
+//! A declared row may pass all the same: the declaration is a permission, no expectation.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use serde::Deserialize;
+
+use crate::checks;
+
+/// Declared deviations.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Deviations {
+    reasons: BTreeMap<String, String>,
+}
+
+/// Why a list of deviations cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{path}: {source}")]
+    Parse {
+        /// The file.
+        path: String,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// There is no such row.
+    #[error("there is no row `{0}`")]
+    NoRow(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    deviation: Vec<Deviation>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deviation {
+    row: String,
+    reason: String,
+}
+
+impl Deviations {
+    /// Adds what a TOML file declares: `[[deviation]]` sections with `row` and `reason`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, is malformed, or names a row that there is not.
+    pub fn read(&mut self, path: &Path) -> Result<(), Error> {
+        let name = || path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|source| Error::Read {
+            path: name(),
+            source,
+        })?;
+        let document: Document = toml::from_str(&text).map_err(|source| Error::Parse {
+            path: name(),
+            source: Box::new(source),
+        })?;
+        document
+            .deviation
+            .into_iter()
+            .try_for_each(|one| self.declare(&one.row, &one.reason))
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    ///
+    /// There is no such row.
+    pub fn declare(&mut self, row: &str, reason: &str) -> Result<(), Error> {
+        if !checks::rows().any(|other| other.number == row) {
+            return Err(Error::NoRow(row.to_owned()));
+        }
+        self.reasons.insert(row.to_owned(), reason.to_owned());
+        Ok(())
+    }
+
+    /// Why the row is not met, if that was declared.
+    pub fn reason(&self, row: &str) -> Option<&str> {
+        self.reasons.get(row).map(String::as_str)
+    }
+
+    /// Whether nothing is declared.
+    pub fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Deviations, Error> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let mut deviations = Deviations::default();
+        deviations.read(file.path())?;
+        Ok(deviations)
+    }
+
+    #[test]
+    fn declared_rows_have_their_reasons() {
+        let deviations = read("[[deviation]]\nrow = \"10\"\nreason = \"policy\"\n").unwrap();
+        assert_eq!(deviations.reason("10"), Some("policy"));
+        assert_eq!(deviations.reason("11"), None);
+    }
+
+    #[test]
+    fn a_row_that_is_not_there_and_an_unknown_key_are_refused() {
+        let error = read("[[deviation]]\nrow = \"999\"\nreason = \"none\"\n").unwrap_err();
+        assert_eq!(error.to_string(), "there is no row `999`");
+        assert!(matches!(read("[[deviations]]\n"), Err(Error::Parse { .. })));
+    }
+
+    #[test]
+    fn the_list_of_popcell_is_well_formed() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deviations/popcell.toml");
+        let mut deviations = Deviations::default();
+        deviations.read(&path).unwrap();
+        assert!(!deviations.is_empty());
+    }
+}
