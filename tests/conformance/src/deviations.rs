@@ -11,7 +11,14 @@ use crate::checks;
 /// Declared deviations.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Deviations {
-    reasons: BTreeMap<String, String>,
+    declared: BTreeMap<String, Declared>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Declared {
+    reason: String,
+    /// What a failure has to say to be the declared one.
+    only: Option<String>,
 }
 
 /// Why a list of deviations cannot be used.
@@ -51,10 +58,12 @@ struct Document {
 struct Deviation {
     row: String,
     reason: String,
+    only: Option<String>,
 }
 
 impl Deviations {
-    /// Adds what a TOML file declares: `[[deviation]]` sections with `row` and `reason`.
+    /// Adds what a TOML file declares: `[[deviation]]` sections with `row` and `reason`, and with
+    /// `only` if it is a part of the row: a text that the failure's sentence has to have in it.
     ///
     /// # Errors
     ///
@@ -72,7 +81,7 @@ impl Deviations {
         document
             .deviation
             .into_iter()
-            .try_for_each(|one| self.declare(&one.row, &one.reason))
+            .try_for_each(|one| self.add(&one.row, &one.reason, one.only))
     }
 
     /// Adds one.
@@ -81,21 +90,39 @@ impl Deviations {
     ///
     /// There is no such row.
     pub fn declare(&mut self, row: &str, reason: &str) -> Result<(), Error> {
-        if !checks::rows().any(|other| other.number == row) {
-            return Err(Error::NoRow(row.to_owned()));
-        }
-        self.reasons.insert(row.to_owned(), reason.to_owned());
-        Ok(())
+        self.add(row, reason, None)
     }
 
     /// Why the row is not met, if that was declared.
     pub fn reason(&self, row: &str) -> Option<&str> {
-        self.reasons.get(row).map(String::as_str)
+        self.declared
+            .get(row)
+            .map(|declared| declared.reason.as_str())
+    }
+
+    /// Why the row is failed in this way, if that was declared.
+    pub fn excuse(&self, row: &str, failure: &str) -> Option<&str> {
+        let declared = self.declared.get(row)?;
+        let is_it = declared
+            .only
+            .as_deref()
+            .is_none_or(|only| failure.contains(only));
+        is_it.then_some(declared.reason.as_str())
     }
 
     /// Whether nothing is declared.
     pub fn is_empty(&self) -> bool {
-        self.reasons.is_empty()
+        self.declared.is_empty()
+    }
+
+    fn add(&mut self, row: &str, reason: &str, only: Option<String>) -> Result<(), Error> {
+        if !checks::rows().any(|other| other.number == row) {
+            return Err(Error::NoRow(row.to_owned()));
+        }
+        let reason = reason.to_owned();
+        self.declared
+            .insert(row.to_owned(), Declared { reason, only });
+        Ok(())
     }
 }
 
@@ -118,6 +145,18 @@ mod tests {
         let deviations = read("[[deviation]]\nrow = \"10\"\nreason = \"policy\"\n").unwrap();
         assert_eq!(deviations.reason("10"), Some("policy"));
         assert_eq!(deviations.reason("11"), None);
+    }
+
+    #[test]
+    fn a_part_of_a_row_excuses_no_other_part() {
+        let text = "[[deviation]]\nrow = \"10\"\nreason = \"policy\"\nonly = \"before login\"\n";
+        let deviations = read(text).unwrap();
+        assert_eq!(
+            deviations.excuse("10", "ended before login"),
+            Some("policy")
+        );
+        assert_eq!(deviations.excuse("10", "ended after login"), None);
+        assert_eq!(deviations.excuse("11", "ended before login"), None);
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn judged(row: &Row, outcome: Result<(), Stop>, deviations: &Deviations) -> Verd
         Ok(()) => Verdict::Pass,
         Err(Stop::NotOffered(what)) => Verdict::NotOffered(what),
         Err(Stop::Skipped(why)) => Verdict::Skipped(why),
-        Err(Stop::Wrong(why)) => match deviations.reason(row.number) {
+        Err(Stop::Wrong(why)) => match deviations.excuse(row.number, &why) {
             Some(reason) => Verdict::Deviation {
                 reason: reason.to_owned(),
                 why,
