@@ -23,12 +23,9 @@ use crate::{
     linger,
     login::Watch,
     reception::Stop,
-    sandbox::{Error, Next, Session, Step, Usage},
+    sandbox::{Error, Next, Step, Usage},
+    seat::Seat,
 };
-
-/// Octets of output that a step is asked for: enough to make a call cheap beside what it sends,
-/// little enough to wait in the socket's buffer.
-const OUTPUT_OCTETS: u32 = 64 * 1024;
 
 /// Octets of lines that one call is given. More would be copied into the cell again and again when
 /// a line needs a step of its own.
@@ -94,7 +91,7 @@ const NO_STLS: Error = Error::Contract("start-tls where it is not offered");
 /// A connection and its session.
 pub(crate) struct Connection<S> {
     stream: S,
-    session: Session,
+    seat: Seat,
     watch: Watch,
     origin: Origin,
     limits: Limits,
@@ -111,16 +108,10 @@ pub(crate) struct Connection<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A connection before its greeting.
-    pub(crate) fn new(
-        stream: S,
-        session: Session,
-        watch: Watch,
-        origin: Origin,
-        limits: Limits,
-    ) -> Self {
+    pub(crate) fn new(stream: S, seat: Seat, watch: Watch, origin: Origin, limits: Limits) -> Self {
         Self {
             stream,
-            session,
+            seat,
             watch,
             origin,
             limits,
@@ -143,16 +134,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let Self {
             stream,
-            session,
+            seat,
             input,
             mut traffic,
             is_peer_gone,
             ..
         } = self;
-        let usage = session.usage();
+        let usage = seat.usage();
         let is_pending = input.len() > 0;
         // The maildrop is free before the client sees the end: it may come back at once.
-        drop((session, input));
+        drop((seat, input));
         let end = match last {
             Ok(Last::StartTls) if !is_pending => {
                 return Outcome {
@@ -178,17 +169,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// The loop of every session.
     async fn dialogue(&mut self, shutdown: &CancellationToken) -> Result<Last, End> {
-        let mut step = self.session.greet().await?;
+        let mut step = self.seat.greet().await?;
         if self.limits.is_greeted {
             step.output.clear();
         }
         loop {
-            self.note_login();
+            let is_login = self.note_login();
             self.send(&step.output).await?;
+            if is_login {
+                self.seat.hand_over().await?;
+            }
             step = match step.next {
                 Next::Lines if self.watch.is_exhausted() => return Err(End::TooManyFailedLogins),
                 Next::Lines => self.lines(shutdown).await?,
-                Next::More => self.session.more(OUTPUT_OCTETS).await?,
+                Next::More => self.seat.more().await?,
                 Next::Close => return Ok(Last::Closed(End::Quit)),
                 Next::Abort => return Ok(Last::Closed(self.abort())),
                 Next::StartTls if !self.limits.may_start_tls => return Err(NO_STLS.into()),
@@ -201,15 +195,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn lines(&mut self, shutdown: &CancellationToken) -> Result<Step, End> {
         loop {
             if !self.input.lines().is_empty() {
-                let lines = batch(self.input.lines());
-                let step = self.session.lines(lines, OUTPUT_OCTETS).await?;
+                let lines = match self.seat.wants_single_lines() {
+                    true => first(self.input.lines()),
+                    false => batch(self.input.lines()),
+                };
+                let step = self.seat.lines(lines).await?;
                 self.input.consume(step.consumed);
                 self.last_progress = Instant::now();
                 return Ok(step);
             }
             if self.input.is_overlong() {
                 self.is_overlong = true;
-                return Ok(self.session.overlong().await?);
+                return Ok(self.seat.overlong().await?);
             }
             if self.is_peer_gone {
                 return Err(End::PeerClosed);
@@ -237,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// not complete a line count for neither.
     fn deadline(&self) -> (Instant, End) {
         let idle = self.last_progress + self.limits.idle;
-        if self.session.is_logged_in() || idle < self.limits.login {
+        if self.seat.is_logged_in() || idle < self.limits.login {
             (idle, End::Idle)
         } else {
             (self.limits.login, End::LoginTimeout)
@@ -308,22 +305,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         written
     }
 
-    fn note_login(&mut self) {
-        if self.is_login_logged || !self.session.is_logged_in() {
-            return;
+    /// Whether the last step was a login.
+    fn note_login(&mut self) -> bool {
+        if self.is_login_logged || !self.seat.is_logged_in() {
+            return false;
         }
         let record = self.watch.record();
         if let (Some(user), Some(method)) = (&record.logged_in, record.method) {
             log_login(&self.origin, user, method);
         }
         self.is_login_logged = true;
+        true
     }
 
     /// Why the session gave the client up.
     fn abort(&self) -> End {
         if self.is_overlong {
             End::LineTooLong
-        } else if self.session.usage().is_broken {
+        } else if self.seat.usage().is_broken {
             End::MessageBroken
         } else {
             End::ClosedByComponent
@@ -339,6 +338,11 @@ fn batch(lines: &[u8]) -> &[u8] {
     let end =
         memchr::memrchr(b'\n', &lines[..BATCH_OCTETS]).or_else(|| memchr::memchr(b'\n', lines));
     end.map_or(lines, |end| &lines[..=end])
+}
+
+/// The first of the lines.
+fn first(lines: &[u8]) -> &[u8] {
+    memchr::memchr(b'\n', lines).map_or(lines, |end| &lines[..=end])
 }
 
 impl From<&io::Error> for End {
@@ -362,16 +366,18 @@ impl From<Error> for End {
     fn from(error: Error) -> Self {
         match error {
             Error::Contract(bound) => Self::ComponentBreach { bound },
-            Error::CallTime { .. } | Error::Memory { .. } | Error::Trap(_) => {
-                Self::ComponentTrapped {
-                    cause: error.to_string(),
-                }
-            }
-            Error::Component(_) | Error::Engine(_) | Error::Exhausted | Error::Refused(_) => {
-                Self::HostFailed {
-                    cause: error.to_string(),
-                }
-            }
+            Error::Limit(limit) => Self::ComponentLimit {
+                limit: limit.name(),
+                cause: limit.to_string(),
+            },
+            Error::Trap(cause) => Self::ComponentTrapped { cause },
+            Error::Component(_)
+            | Error::Engine(_)
+            | Error::Exhausted
+            | Error::Lost
+            | Error::Refused(_) => Self::HostFailed {
+                cause: error.to_string(),
+            },
         }
     }
 }

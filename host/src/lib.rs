@@ -17,6 +17,7 @@
 //! * [`sandbox`]: the only module that knows wasmtime.
 //! * [`capability`], [`snapshot`], [`account`]: the words in which the sandbox and the stores speak
 //!   to each other.
+//! * [`tenant`]: whose users there are, and what serves them.
 //! * [`login`], [`auth`], [`mailbox`]: who may log in, and what they then hold.
 //! * [`end`], [`log`]: why a session ended, and how that is written down.
 //!
@@ -42,8 +43,11 @@ pub mod proxy;
 mod reception;
 pub mod reload;
 pub mod sandbox;
+mod seat;
 pub mod server;
 pub mod services;
+mod slow_lane;
 pub mod snapshot;
 mod story;
+pub mod tenant;
 pub mod tls;

@@ -5,6 +5,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -15,20 +16,22 @@ use tracing::{debug, error, info};
 
 use crate::{
     auth::{
-        Need, attempts, certificate,
+        Need, certificate,
         challenge::Challenge,
         protection::{ChannelBindings, Protection},
-        sasl::Mechanism,
     },
     config::{Config, Listener, ListenerTls},
     connection::{self, Connection, Finish, Outcome},
     end::{self, End, Origin, SessionIds},
-    login::{self, Circumstances, LoginContext, SessionLogin, delay::Delays},
+    login::{self, Circumstances, Realms, SessionLogin, delay::Delays},
     proxy,
     sandbox::{self, Sandbox},
+    seat::{Seat, Surroundings},
     server::Error,
     services::Services,
+    slow_lane::SlowLane,
     story::Story,
+    tenant::{SessionPolicy, Tenant, Tenants},
     tls::{self, Accepted, Tls},
 };
 
@@ -41,16 +44,14 @@ pub(crate) struct Stop {
     pub(crate) abort: CancellationToken,
 }
 
-/// What all connections share. Never changed while the server runs.
+/// What all connections share.
 pub(crate) struct Reception {
     sandbox: Arc<Sandbox>,
-    login: Arc<LoginContext>,
+    /// A connection keeps those that there were when it came.
+    tenants: Arc<ArcSwap<Tenants>>,
     tls: Option<Arc<Tls>>,
     delays: Option<Arc<Delays>>,
-    greeting: String,
-    apop: bool,
-    /// In the order in which they are announced.
-    mechanisms: Vec<&'static Mechanism>,
+    slow_lane: Arc<SlowLane>,
     limits: crate::config::Limits,
     timeouts: crate::config::Timeouts,
     ids: SessionIds,
@@ -67,37 +68,17 @@ pub(crate) struct Arrival {
 impl Reception {
     pub(crate) fn new(config: &Config, services: Services) -> Result<Self, Error> {
         let Services {
-            auth,
-            mailbox,
+            tenants,
             sandbox,
             tls,
             delays,
         } = services;
-        let session = &config.session;
-        let first = config.limits.failed_login_delay;
-        let limits = attempts::Limits {
-            first,
-            ..attempts::Limits::default()
-        };
-        let mechanisms = session
-            .mechanisms
-            .iter()
-            .map(|name| Mechanism::find(name).ok_or_else(|| Error::UnknownMechanism(name.clone())));
         Ok(Self {
             sandbox,
-            login: Arc::new(LoginContext {
-                auth,
-                mailbox,
-                attempts: Arc::new(attempts::Attempts::new(limits).map_err(Error::Random)?),
-                max_refused: config.limits.failed_logins,
-                host: session.hostname.as_str().into(),
-                announce: session.announce().into(),
-            }),
+            tenants,
             tls,
             delays,
-            greeting: session.greeting.clone(),
-            apop: session.apop,
-            mechanisms: mechanisms.collect::<Result<_, _>>()?,
+            slow_lane: SlowLane::new().map(Arc::new).map_err(Error::SlowLane)?,
             limits: config.limits,
             timeouts: config.timeouts,
             ids: SessionIds::new().map_err(Error::Random)?,
@@ -158,23 +139,35 @@ impl Reception {
             channel,
             tls: None,
         };
-        let challenge = match self.challenge() {
+        let counter = Counter::of(self.tenants.load_full(), listener.tenant.as_deref());
+        let challenge = match challenge(&counter.tenants) {
             Ok(challenge) => challenge,
             Err(error) => return error!(%error, "the system gives no random numbers"),
         };
         let mut story = Story::new(origin, since, challenge);
+        let may_send_password = listener.plaintext_login.allows(peer.ip());
         let end = match (listener.tls, &self.tls) {
-            (ListenerTls::Implicit, Some(tls)) => self.secured(stream, tls, stop, &mut story).await,
+            (ListenerTls::Implicit, Some(tls)) => {
+                self.secured(stream, tls, counter, stop, &mut story).await
+            }
             (ListenerTls::Stls, Some(tls)) => {
-                let offer = self.offer(listener.plaintext_login.allows(peer.ip()), true);
-                match self.dialogue(stream, offer, stop, &mut story).await {
-                    Finish::StartTls(stream) => self.secured(stream, tls, stop, &mut story).await,
+                let offer = Offer::in_the_clear(may_send_password, true);
+                match self
+                    .dialogue(stream, offer, &counter, stop, &mut story)
+                    .await
+                {
+                    Finish::StartTls(stream) => {
+                        self.secured(stream, tls, counter, stop, &mut story).await
+                    }
                     Finish::End(end) => end,
                 }
             }
             (ListenerTls::None | ListenerTls::Stls | ListenerTls::Implicit, _) => {
-                let offer = self.offer(listener.plaintext_login.allows(peer.ip()), false);
-                match self.dialogue(stream, offer, stop, &mut story).await {
+                let offer = Offer::in_the_clear(may_send_password, false);
+                match self
+                    .dialogue(stream, offer, &counter, stop, &mut story)
+                    .await
+                {
                     Finish::StartTls(_) => sandbox::Error::Contract("no TLS to start").into(),
                     Finish::End(end) => end,
                 }
@@ -184,7 +177,14 @@ impl Reception {
     }
 
     /// The handshake, and behind it a session of its own: nothing from before is left.
-    async fn secured(&self, stream: TcpStream, tls: &Tls, stop: &Stop, story: &mut Story) -> End {
+    async fn secured(
+        &self,
+        stream: TcpStream,
+        tls: &Tls,
+        counter: Counter,
+        stop: &Stop,
+        story: &mut Story,
+    ) -> End {
         let deadline = Instant::now() + self.timeouts.handshake;
         let accepted = tokio::select! {
             accepted = tls.accept(stream, deadline) => accepted,
@@ -217,9 +217,10 @@ impl Reception {
         };
         let offer = Offer {
             protection: Some(protection),
-            ..self.offer(true, false)
+            ..Offer::in_the_clear(true, false)
         };
-        match self.dialogue(stream, offer, stop, story).await {
+        let counter = counter.named(facts.server_name.as_deref());
+        match self.dialogue(stream, offer, &counter, stop, story).await {
             Finish::StartTls(_) => sandbox::Error::Contract("STLS under TLS").into(),
             Finish::End(end) => end,
         }
@@ -230,6 +231,7 @@ impl Reception {
         &self,
         stream: S,
         offer: Offer,
+        counter: &Counter,
         stop: &Stop,
         story: &mut Story,
     ) -> Finish<S> {
@@ -242,20 +244,33 @@ impl Reception {
             may_start_tls: offer.may_start_tls,
             is_greeted: story.greet(),
         };
-        let channel = self.channel(story, &offer);
-        let facts = self.facts(&channel, &offer);
+        let channel = counter.channel(story, &offer);
+        let facts = self.facts(counter, &channel, &offer);
         let circumstances = Circumstances {
             protection: offer.protection,
             delays: self.delays.clone(),
         };
-        let login = SessionLogin::under(Arc::clone(&self.login), channel, circumstances);
+        let login = SessionLogin::under(counter.realms(), channel, circumstances);
         let watch = login.watch();
-        let session = match self.sandbox.session(Box::new(login), &facts).await {
+        let SessionPolicy { version, terms, .. } = &**counter.policy();
+        let session =
+            self.sandbox
+                .session_in(Arc::clone(version), terms.clone(), Box::new(login), &facts);
+        let session = match session.await {
             Ok(session) => session,
             Err(error) => return Finish::End(error.into()),
         };
-        let connection =
-            Connection::new(stream, session, watch.clone(), story.origin.clone(), limits);
+        let surroundings = Surroundings {
+            sandbox: Arc::clone(&self.sandbox),
+            tenants: Arc::clone(&counter.tenants),
+            slow_lane: Arc::clone(&self.slow_lane),
+            policy: Arc::clone(counter.policy()),
+            is_undecided: counter.is_undecided(),
+            facts,
+            watch: watch.clone(),
+        };
+        let seat = Seat::new(session, surroundings);
+        let connection = Connection::new(stream, seat, watch.clone(), story.origin.clone(), limits);
         let Outcome {
             finish,
             usage,
@@ -265,44 +280,16 @@ impl Reception {
         finish
     }
 
-    fn offer(&self, may_send_password: bool, may_start_tls: bool) -> Offer {
-        Offer {
-            protection: None,
-            may_send_password,
-            may_start_tls,
-        }
-    }
-
-    /// The challenge of a greeting, if APOP is offered.
-    fn challenge(&self) -> Result<Option<Challenge>, getrandom::Error> {
-        let is_offered = self.apop && self.login.auth.keeps(Need::Secret);
-        is_offered
-            .then(|| Challenge::generate(&self.login.host))
-            .transpose()
-    }
-
-    /// What the channel offers.
-    fn channel(&self, story: &Story, offer: &Offer) -> login::Channel {
-        let keeps = |need| self.login.auth.keeps(need);
-        let password = offer.may_send_password;
-        let mechanisms = self.mechanisms.iter();
-        let offered = mechanisms.filter(|mechanism| match &offer.protection {
-            Some(protection) => mechanism.is_offered_behind(protection, keeps),
-            None => mechanism.is_offered(password, keeps),
-        });
-        login::Channel {
-            peer: story.origin.peer.ip(),
-            session: story.origin.session.to_string(),
-            challenge: story.challenge.clone(),
-            password,
-            mechanisms: offered.map(|mechanism| mechanism.name).collect(),
-        }
-    }
-
     /// The facts that the component is told of a channel.
-    fn facts(&self, channel: &login::Channel, offer: &Offer) -> sandbox::Connection {
+    fn facts(
+        &self,
+        counter: &Counter,
+        channel: &login::Channel,
+        offer: &Offer,
+    ) -> sandbox::Connection {
+        let policy = counter.policy();
         sandbox::Connection {
-            banner: self.greeting.clone(),
+            banner: policy.greeting.clone(),
             challenge: channel
                 .challenge
                 .as_ref()
@@ -311,11 +298,77 @@ impl Reception {
             may_start_tls: offer.may_start_tls,
             may_login: channel.password,
             mechanisms: channel.mechanisms.iter().map(ToString::to_string).collect(),
-            announce: self.login.announce_before_login(),
+            announce: login::announce_before_login(&policy.announce, &*counter.realms()),
             max_bad_commands: self.limits.bad_commands,
             max_bad_commands_after_login: self.limits.bad_commands_after_login,
         }
     }
+}
+
+/// Where a connection is received: by one tenant, or by all of them until a login says which.
+struct Counter {
+    tenants: Arc<Tenants>,
+    tenant: Option<Arc<Tenant>>,
+}
+
+impl Counter {
+    fn of(tenants: Arc<Tenants>, name: Option<&str>) -> Self {
+        let tenant = name.and_then(|name| tenants.by_name(name)).cloned();
+        Self { tenants, tenant }
+    }
+
+    /// The client has named a host by SNI.
+    fn named(self, host: Option<&str>) -> Self {
+        let tenant = self.tenant.or_else(|| self.tenants.by_host(host?).cloned());
+        Self { tenant, ..self }
+    }
+
+    fn policy(&self) -> &Arc<SessionPolicy> {
+        match &self.tenant {
+            Some(tenant) => &tenant.policy,
+            None => self.tenants.front(),
+        }
+    }
+
+    fn realms(&self) -> Arc<dyn Realms> {
+        match &self.tenant {
+            Some(tenant) => Arc::<Tenant>::clone(tenant),
+            None => Arc::<Tenants>::clone(&self.tenants),
+        }
+    }
+
+    /// Whether the login will say whose user it is.
+    fn is_undecided(&self) -> bool {
+        self.tenant.is_none() && self.tenants.has_named()
+    }
+
+    /// What the channel offers.
+    fn channel(&self, story: &Story, offer: &Offer) -> login::Channel {
+        let realms = self.realms();
+        let keeps = |need| realms.keeps(need);
+        let password = offer.may_send_password;
+        let mechanisms = self.policy().mechanisms.iter();
+        let offered = mechanisms.filter(|mechanism| match &offer.protection {
+            Some(protection) => mechanism.is_offered_behind(protection, keeps),
+            None => mechanism.is_offered(password, keeps),
+        });
+        login::Channel {
+            peer: story.origin.peer.ip(),
+            session: story.origin.session.to_string(),
+            challenge: story.challenge.clone().filter(|_| self.policy().apop),
+            password,
+            mechanisms: offered.map(|mechanism| mechanism.name).collect(),
+        }
+    }
+}
+
+/// The challenge of a greeting, if APOP is offered to anybody.
+fn challenge(tenants: &Tenants) -> Result<Option<Challenge>, getrandom::Error> {
+    let mut policies = tenants.all().map(|tenant| &tenant.policy);
+    let is_offered = tenants.front().apop || policies.any(|policy| policy.apop);
+    (is_offered && tenants.keeps(Need::Secret))
+        .then(|| Challenge::generate(&tenants.context().host))
+        .transpose()
 }
 
 /// What policy allows on a channel.
@@ -324,6 +377,16 @@ struct Offer {
     protection: Option<Protection>,
     may_send_password: bool,
     may_start_tls: bool,
+}
+
+impl Offer {
+    fn in_the_clear(may_send_password: bool, may_start_tls: bool) -> Self {
+        Self {
+            protection: None,
+            may_send_password,
+            may_start_tls,
+        }
+    }
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {

@@ -30,9 +30,9 @@ pub enum Error {
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
-    /// A SASL mechanism that this server does not know.
-    #[error("unknown SASL mechanism {0}")]
-    UnknownMechanism(String),
+    /// The thread for tenants that have used up their share can not be had.
+    #[error("a thread can not be had: {0}")]
+    SlowLane(io::Error),
 }
 
 /// A server that listens and has not accepted anybody yet.

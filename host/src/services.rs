@@ -10,23 +10,31 @@ use std::{
     sync::Arc,
 };
 
+use arc_swap::ArcSwap;
+
 use crate::{
     account::Account,
     auth::{
-        Auth,
+        Auth, attempts,
+        attempts::Attempts,
         fixed::FixedUsers,
         hasher::{self, Hasher},
         passwd_file::{self, PasswdFile},
+        sasl::Mechanism,
         scheme::{self, StoredPassword},
         scram::{SaltKey, SaltKeyError},
     },
-    config::{Config, Uidl, Users},
-    login::delay::{self, Delays},
+    config::{self, Config, Uidl, Users},
+    login::{
+        LoginContext,
+        delay::{self, Delays},
+    },
     mailbox::{
         Mailbox,
         maildir::{self, Maildir},
     },
-    sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox},
+    sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox, Terms, Version},
+    tenant::{NoUsers, SessionPolicy, Tenant, Tenants},
     tls::{self, Tls},
 };
 
@@ -68,9 +76,15 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// There are no users.
+    #[error(transparent)]
+    Tenants(#[from] NoUsers),
     /// The certificates can not be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// A SASL mechanism that this server does not know.
+    #[error("unknown SASL mechanism {0}")]
+    UnknownMechanism(String),
     /// The users' file can not be read.
     #[error(transparent)]
     Users(#[from] passwd_file::Error),
@@ -79,10 +93,8 @@ pub enum Error {
 /// The parts of a server that stand behind its sessions.
 #[derive(Clone)]
 pub struct Services {
-    /// Who may log in.
-    pub auth: Arc<dyn Auth>,
-    /// Where the mail is.
-    pub mailbox: Arc<dyn Mailbox>,
+    /// Whose mail is served, and with what. Replaced when the configuration is read again.
+    pub tenants: Arc<ArcSwap<Tenants>>,
     /// What speaks POP3.
     pub sandbox: Arc<Sandbox>,
     /// Certificates, if there are any.
@@ -108,14 +120,76 @@ impl Services {
                 source,
             })?;
         }
+        let sandbox = Arc::new(sandbox(config)?);
+        let services = Self::of(config, auth(config)?, mailbox(config)?, sandbox)?;
         Ok(Self {
-            auth: auth(config)?,
-            mailbox: mailbox(config)?,
-            sandbox: Arc::new(sandbox(config)?),
             delays: delays(config)?,
             tls: config.tls.clone().map(Tls::load).transpose()?.map(Arc::new),
+            ..services
         })
     }
+
+    /// The services of an embedder: these users and their mail, without TLS and LOGIN-DELAY, with
+    /// the policy and the limits of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownMechanism`], or the system has no random numbers.
+    pub fn of(
+        config: &Config,
+        auth: Arc<dyn Auth>,
+        mailbox: Arc<dyn Mailbox>,
+        sandbox: Arc<Sandbox>,
+    ) -> Result<Self, Error> {
+        let attempts = Attempts::new(attempts::Limits {
+            first: config.limits.failed_login_delay,
+            ..attempts::Limits::default()
+        })?;
+        let policy = Arc::new(policy(&config.session, sandbox.version(), sandbox.terms())?);
+        let login = LoginContext {
+            tenant: "".into(),
+            auth,
+            mailbox,
+            attempts: Arc::new(attempts),
+            max_refused: config.limits.failed_logins,
+            host: config.session.hostname.as_str().into(),
+            announce: Arc::clone(&policy.announce),
+            login_delay: None,
+            quota: Arc::default(),
+        };
+        let tenant = Tenant {
+            domains: Vec::new(),
+            login: Arc::new(login),
+            policy: Arc::clone(&policy),
+        };
+        let tenants = Tenants::new(policy, Some(Arc::new(tenant)), Vec::new())?;
+        Ok(Self {
+            tenants: Arc::new(ArcSwap::from_pointee(tenants)),
+            sandbox,
+            tls: None,
+            delays: None,
+        })
+    }
+}
+
+/// What sessions are served with.
+fn policy(
+    session: &config::Session,
+    version: Arc<Version>,
+    terms: &Terms,
+) -> Result<SessionPolicy, Error> {
+    let mechanisms = session
+        .mechanisms
+        .iter()
+        .map(|name| Mechanism::find(name).ok_or_else(|| Error::UnknownMechanism(name.clone())));
+    Ok(SessionPolicy {
+        greeting: session.greeting.clone(),
+        apop: session.apop,
+        mechanisms: mechanisms.collect::<Result<_, _>>()?,
+        announce: session.announce().into(),
+        version,
+        terms: terms.clone(),
+    })
 }
 
 fn auth(config: &Config) -> Result<Arc<dyn Auth>, Error> {
@@ -175,7 +249,7 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, Error> {
     let limits = &config.limits;
     let options = EngineOptions {
         cells: limits.connections,
-        cell_memory: limits.cell_memory,
+        cell_memory: limits.cell.memory,
     };
     let sandbox = match &config.component {
         Some(path) => {
@@ -184,9 +258,9 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, Error> {
                 path: path.clone(),
                 source,
             })?;
-            Sandbox::new(options, limits.call_time, &wasm)
+            Sandbox::new(options, limits.cell, &wasm)
         }
-        None => Sandbox::new(options, limits.call_time, EMBEDDED_COMPONENT),
+        None => Sandbox::new(options, limits.cell, EMBEDDED_COMPONENT),
     };
     Ok(sandbox?)
 }

@@ -13,6 +13,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use popcell::{
@@ -82,13 +83,9 @@ fn services(config: &Config) -> Services {
         (Account { user, home: None }, stored)
     });
     let mail = names.map(|user| (user, vec![b"Subject: x\r\n\r\nhello\r\n".to_vec(); 10]));
-    Services {
-        auth: std::sync::Arc::new(FixedUsers::new(users, hasher)),
-        mailbox: std::sync::Arc::new(Memory::new(mail)),
-        sandbox: std::sync::Arc::new(services::sandbox(config).unwrap()),
-        tls: None,
-        delays: None,
-    }
+    let sandbox = Arc::new(services::sandbox(config).unwrap());
+    let users = Arc::new(FixedUsers::new(users, hasher));
+    Services::of(config, users, Arc::new(Memory::new(mail)), sandbox).unwrap()
 }
 
 /// The other end: a stage whenever a line is read from the standard input.

@@ -10,7 +10,7 @@
 use std::{hint::black_box, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use popcell::sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox};
+use popcell::sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Limits, Sandbox};
 use popcell_component::{Next, Session};
 use popcell_tests::{
     fake::{FakeHost, World},
@@ -33,7 +33,7 @@ fn engine() -> Sandbox {
         cells: 64,
         cell_memory: 1024 * 1024,
     };
-    Sandbox::new(options, Duration::from_millis(100), EMBEDDED_COMPONENT).unwrap()
+    Sandbox::new(options, Limits::default(), EMBEDDED_COMPONENT).unwrap()
 }
 
 fn world(messages: Vec<Vec<u8>>) -> World {

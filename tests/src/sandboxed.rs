@@ -2,9 +2,7 @@
 //!
 //! The same calls as `native`, through wasmtime and everything that the host checks there.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use popcell::sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox, Session};
 use popcell_component::{Connection, Next, Step};
 use tokio::runtime::{Builder, Runtime};
@@ -12,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{
     called::{Called, Door, Manner},
     fake::{FakeHost, World},
+    server,
 };
 
 /// The door to sessions in a sandbox.
@@ -31,8 +30,7 @@ impl Sandboxed {
             cells: 4,
             cell_memory: 1024 * 1024,
         };
-        // Unoptimised builds on busy machines: no test is about the time of a call here.
-        let sandbox = Sandbox::new(options, Duration::from_secs(30), EMBEDDED_COMPONENT)?;
+        let sandbox = Sandbox::new(options, server::patient(), EMBEDDED_COMPONENT)?;
         let runtime = Builder::new_current_thread().enable_time().build()?;
         Ok(Called::new(Self { sandbox, runtime }, manner))
     }
@@ -74,9 +72,8 @@ impl Door for Sandboxed {
         look(&parked.state)?;
         let connection = connection(&world.scene().connection);
         let session = self.sandbox.resume(host.lend(), parked, &connection);
-        self.runtime
-            .block_on(session)
-            .context("its own state is refused")
+        let resumed = self.runtime.block_on(session);
+        resumed.map_err(|refused| Error::from(refused.error).context("its own state is refused"))
     }
 }
 

@@ -14,7 +14,7 @@ use popcell::{
     auth::{Auth, secret::Secret},
     config::{Config, Listener, Mailbox, Users},
     mailbox,
-    sandbox::{EMBEDDED_COMPONENT, EngineOptions, Sandbox},
+    sandbox::{EMBEDDED_COMPONENT, EngineOptions, Limits, Sandbox},
     server::Server,
     services::Services,
     tls::Tls,
@@ -28,8 +28,7 @@ static SANDBOX: LazyLock<Arc<Sandbox>> = LazyLock::new(|| {
         cells: 128,
         cell_memory: 1024 * 1024,
     };
-    // Unoptimised builds on busy machines: no test is about the time of a call here.
-    let sandbox = Sandbox::new(options, Duration::from_secs(30), EMBEDDED_COMPONENT);
+    let sandbox = Sandbox::new(options, patient(), EMBEDDED_COMPONENT);
     Arc::new(sandbox.expect("an engine and the embedded component"))
 });
 
@@ -61,15 +60,26 @@ pub fn config() -> Config {
     config
 }
 
-/// The services of a server with these backends: no TLS, and the sandbox of all tests.
-pub fn services(auth: Arc<dyn Auth>, mailbox: Arc<dyn mailbox::Mailbox>) -> Services {
-    Services {
-        auth,
-        mailbox,
-        sandbox: Arc::clone(&SANDBOX),
-        tls: None,
-        delays: None,
+/// Limits for unoptimised builds on busy machines: no test is about the time of a call here.
+pub fn patient() -> Limits {
+    Limits {
+        call_time: Duration::from_secs(30),
+        session_time: Duration::from_secs(600),
+        ..Limits::default()
     }
+}
+
+/// The services of a server with these backends: no TLS, and the sandbox of all tests.
+///
+/// # Errors
+///
+/// What the host says.
+pub fn services(
+    config: &Config,
+    auth: Arc<dyn Auth>,
+    mailbox: Arc<dyn mailbox::Mailbox>,
+) -> Result<Services> {
+    Ok(Services::of(config, auth, mailbox, Arc::clone(&SANDBOX))?)
 }
 
 impl Running {
@@ -83,7 +93,7 @@ impl Running {
         auth: Arc<dyn Auth>,
         mailbox: Arc<dyn mailbox::Mailbox>,
     ) -> Result<Self> {
-        let mut services = services(auth, mailbox);
+        let mut services = services(config, auth, mailbox)?;
         services.tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
         Self::start_with(config, services)
     }

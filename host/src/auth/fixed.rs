@@ -2,7 +2,7 @@
 //!
 //! They do not change while it runs.
 
-use std::{fmt, future::ready};
+use std::{fmt, future::ready, sync::Arc};
 
 use super::{
     Auth, Credential, Denial, Known, Need,
@@ -16,17 +16,23 @@ use crate::{account::Account, capability::Answer};
 /// A fixed set of users.
 pub struct FixedUsers {
     directory: Directory,
-    hasher: Hasher,
+    hasher: Arc<Hasher>,
 }
 
 impl FixedUsers {
     /// These users and their passwords; of two with one name the first counts.
-    pub fn new(users: impl IntoIterator<Item = (Account, StoredPassword)>, hasher: Hasher) -> Self {
+    pub fn new(
+        users: impl IntoIterator<Item = (Account, StoredPassword)>,
+        hasher: impl Into<Arc<Hasher>>,
+    ) -> Self {
         let mut directory = Directory::default();
         for (account, stored) in users {
             directory.add(account, stored);
         }
-        Self { directory, hasher }
+        Self {
+            directory,
+            hasher: hasher.into(),
+        }
     }
 }
 

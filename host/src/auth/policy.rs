@@ -101,8 +101,16 @@ impl Policy {
 impl Extremes {
     /// Takes one more policy into account.
     pub fn include(&mut self, policy: &Policy) {
-        self.longest_login_delay = self.longest_login_delay.max(policy.login_delay);
-        self.soonest_expire = match (self.soonest_expire, policy.expire) {
+        self.merge(Self {
+            longest_login_delay: policy.login_delay,
+            soonest_expire: policy.expire,
+        });
+    }
+
+    /// Takes the extremes of other users into account.
+    pub fn merge(&mut self, other: Self) {
+        self.longest_login_delay = self.longest_login_delay.max(other.longest_login_delay);
+        self.soonest_expire = match (self.soonest_expire, other.soonest_expire) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };

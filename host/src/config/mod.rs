@@ -28,7 +28,7 @@ pub use self::{
     logging::{Log, LogFormat, LogLevel},
     problem::{Problem, Problems},
 };
-use crate::{auth::secret::Secret, mailbox::template::Template, tls};
+use crate::{auth::secret::Secret, mailbox::template::Template, sandbox, tls};
 
 /// The version of the file's format that this program reads.
 pub const VERSION: i64 = 1;
@@ -85,6 +85,8 @@ pub struct Listener {
     pub plaintext_login: PlaintextLogin,
     /// When TLS begins. Anything but [`ListenerTls::None`] needs certificates.
     pub tls: ListenerTls,
+    /// The tenant whose users alone log in here; `None` if the login says which.
+    pub tenant: Option<String>,
     /// Load balancers: connections from these networks begin with a header of the PROXY protocol,
     /// and connections from elsewhere do not.
     pub proxies: Vec<IpNet>,
@@ -213,10 +215,8 @@ pub struct Limits {
     pub failed_logins: u32,
     /// How late the first failed login from an address is answered; further ones are later.
     pub failed_login_delay: Duration,
-    /// Octets of memory of one component instance.
-    pub cell_memory: usize,
-    /// Time on the processor for one call into the component.
-    pub call_time: Duration,
+    /// What one component instance may use up.
+    pub cell: sandbox::Limits,
     /// Passwords that are hashed at a time.
     pub hash_threads: NonZero<usize>,
 }
@@ -268,6 +268,7 @@ impl Listener {
             address,
             plaintext_login: PlaintextLogin::default(),
             tls: ListenerTls::default(),
+            tenant: None,
             proxies: Vec::new(),
         }
     }
@@ -353,8 +354,7 @@ impl Default for Limits {
             bad_commands_after_login: 20,
             failed_logins: 3,
             failed_login_delay: Duration::from_secs(2),
-            cell_memory: 1 << 20,
-            call_time: Duration::from_millis(100),
+            cell: sandbox::Limits::default(),
             hash_threads: thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
         }
     }

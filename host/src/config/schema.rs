@@ -18,6 +18,7 @@ use super::{
 use crate::{
     auth::sasl::MECHANISMS,
     mailbox::template::Template,
+    sandbox,
     tls::{self, CertificatePair, Version},
 };
 
@@ -64,6 +65,15 @@ const LEAST_CELL_MEMORY: usize = 256 << 10;
 
 /// Calls are timed by a tick of five milliseconds.
 const LEAST_CALL_TIME: Duration = Duration::from_millis(10);
+
+/// A login is answered late on purpose, and a disk may be slow: neither is the component's fault.
+const LEAST_LINE_TIME: Duration = Duration::from_secs(30);
+
+/// The output of one step, and a window of a maildrop, have to pass.
+const LEAST_CALL_OCTETS: usize = 256 << 10;
+
+/// By the contract (`session` in `wit/pop3.wit`).
+const MOST_HOST_CALLS: u32 = 100_000;
 
 /// Reads a whole file.
 pub(super) fn read(text: &str, path: &Path) -> Result<Config, Problems> {
@@ -147,6 +157,7 @@ fn listeners(root: &mut Section<'_>, has_certificate: bool) -> Vec<Listener> {
                 address,
                 plaintext_login,
                 tls: tls.unwrap_or(by_default),
+                tenant: None,
                 proxies: proxies.unwrap_or_default(),
             });
         }
@@ -307,13 +318,7 @@ fn limits(mut section: Section<'_>) -> Limits {
     section.set(&mut limits.failed_logins, "failed_logins", count());
     let delay = rule::duration(Duration::ZERO..=Duration::from_mins(1));
     section.set(&mut limits.failed_login_delay, "failed_login_delay", delay);
-    section.set(
-        &mut limits.cell_memory,
-        "cell_memory",
-        rule::size(LEAST_CELL_MEMORY..=1 << 30),
-    );
-    let call_time = rule::duration(LEAST_CALL_TIME..=Duration::from_mins(1));
-    section.set(&mut limits.call_time, "call_time", call_time);
+    cell(&mut section, &mut limits.cell);
     let threads = section.get("hash_threads", rule::number(1..=1024));
     limits.hash_threads = threads
         .and_then(NonZero::new)
@@ -326,6 +331,27 @@ fn limits(mut section: Section<'_>) -> Limits {
     }
     section.finish();
     limits
+}
+
+/// What one component instance may use up.
+fn cell(section: &mut Section<'_>, cell: &mut sandbox::Limits) {
+    let memory = rule::size(LEAST_CELL_MEMORY..=1 << 30);
+    section.set(&mut cell.memory, "cell_memory", memory);
+    let elements = rule::number(1..=10_000_000);
+    section.set(&mut cell.table_elements, "cell_table_elements", elements);
+    section.set(&mut cell.instances, "cell_instances", rule::number(1..=100));
+    let call_time = rule::duration(LEAST_CALL_TIME..=Duration::from_mins(1));
+    section.set(&mut cell.call_time, "call_time", call_time);
+    let line_time = rule::duration(LEAST_LINE_TIME..=DAY);
+    section.set(&mut cell.line_time, "line_time", line_time);
+    let session_time = rule::duration(LEAST_CALL_TIME..=DAY);
+    section.set(&mut cell.session_time, "session_time", session_time);
+    let call_octets = rule::size(LEAST_CALL_OCTETS..=1 << 30);
+    section.set(&mut cell.call_octets, "call_octets", call_octets);
+    let answer_octets = rule::number(1024..=1 << 40);
+    section.set(&mut cell.answer_octets, "answer_octets", answer_octets);
+    let host_calls = rule::number(100..=MOST_HOST_CALLS);
+    section.set(&mut cell.host_calls, "host_calls", host_calls);
 }
 
 fn log(mut section: Section<'_>) -> Log {

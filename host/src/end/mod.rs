@@ -67,7 +67,14 @@ pub enum End {
         /// The bound, in our words.
         bound: &'static str,
     },
-    /// The component trapped, or used more memory or time than it may.
+    /// The component used up what it may: memory, time, or another of its limits.
+    ComponentLimit {
+        /// The limit, as the configuration and the metrics call it.
+        limit: &'static str,
+        /// What the sandbox says of it.
+        cause: String,
+    },
+    /// The component trapped.
     ComponentTrapped {
         /// What the sandbox says of it.
         cause: String,
@@ -221,6 +228,7 @@ impl End {
         match self {
             Self::ClosedByComponent => "closed_by_component",
             Self::ComponentBreach { .. } => "component_breach",
+            Self::ComponentLimit { .. } => "component_limit",
             Self::ComponentTrapped { .. } => "component_trapped",
             Self::HandshakeFailed { .. } => "handshake_failed",
             Self::HostFailed { .. } => "host_failed",
@@ -242,7 +250,9 @@ impl End {
     fn cause(&self) -> Option<&str> {
         match self {
             Self::ComponentBreach { bound } => Some(bound),
-            Self::ComponentTrapped { cause } | Self::HostFailed { cause } => Some(cause),
+            Self::ComponentLimit { cause, .. }
+            | Self::ComponentTrapped { cause }
+            | Self::HostFailed { cause } => Some(cause),
             Self::ClosedByComponent
             | Self::Idle
             | Self::Io(_)
@@ -267,6 +277,7 @@ impl fmt::Display for End {
         f.write_str(match self {
             Self::ClosedByComponent => "Closed by the component",
             Self::ComponentBreach { .. } => "Component broke its contract",
+            Self::ComponentLimit { .. } => "Component reached a limit",
             Self::ComponentTrapped { .. } => "Component failed",
             Self::HandshakeFailed { cause } => return write!(f, "TLS handshake failed: {cause}"),
             Self::HostFailed { .. } => "Internal failure",

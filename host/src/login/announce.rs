@@ -46,6 +46,15 @@ pub(super) fn after_login(lines: &[String], extremes: &Extremes, policy: &Policy
     exact
 }
 
+/// What the lines say, as if it were decided for one user.
+pub(super) fn policy_of(lines: &[String]) -> Policy {
+    Policy {
+        login_delay: Some(login_delay(lines)),
+        expire: Some(expire(lines).unwrap_or(Expire::Never)),
+        ..Policy::default()
+    }
+}
+
 /// Whole seconds, rather one too many.
 fn seconds(delay: Duration) -> u128 {
     delay.as_millis().div_ceil(1000)

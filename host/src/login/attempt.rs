@@ -8,8 +8,10 @@ use tokio::time::{Instant, sleep};
 use tracing::info;
 
 use super::{
-    Session, announce,
+    Found, LoginContext, Session, announce,
     delay::Verdict,
+    metered::Metered,
+    quota::Full,
     record::{Cause, UserName},
 };
 use crate::{
@@ -25,7 +27,13 @@ use crate::{
 /// One claim that is being looked at.
 pub(super) struct Attempt {
     session: Arc<Session>,
+    /// Whose user it is said to be.
+    context: Arc<LoginContext>,
+    is_stranger: bool,
     method: &'static str,
+    /// As the client sent it.
+    claimed: Box<[u8]>,
+    /// As the tenant knows it.
     user: Box<[u8]>,
     /// How long it waited before that.
     held: Duration,
@@ -38,11 +46,19 @@ impl Attempt {
         user: &[u8],
         held: Duration,
     ) -> Self {
+        let Found {
+            context,
+            user: known_as,
+            is_stranger,
+        } = session.realms.find(user);
         Self {
-            session,
+            context,
+            is_stranger,
             method,
-            user: user.into(),
+            claimed: user.into(),
+            user: known_as.into(),
             held,
+            session,
         }
     }
 
@@ -54,12 +70,11 @@ impl Attempt {
         if !is_claim {
             return Err(self.refuse(Cause::Malformed, password).await);
         }
-        let auth = &self.session.context.auth;
         let verdict = match self.may_send_password().await {
-            Ok(true) => auth
-                .password(&self.user, password)
-                .await
-                .map_err(Cause::from),
+            Ok(true) => {
+                let checked = self.context.auth.password(&self.user, password).await;
+                self.unless_stranger(checked).map_err(Cause::from)
+            }
             Ok(false) => Err(self.pretend(password.len()).await),
             Err(denial) => Err(denial.into()),
         };
@@ -95,8 +110,9 @@ impl Attempt {
         if user.is_some() && !self.has_user() {
             return Err(Cause::Malformed);
         }
-        let auth = &self.session.context.auth;
-        let account = auth.token(user, token).await?;
+        let auth = &self.context.auth;
+        let user = user.map(|_| &*self.user);
+        let account = self.unless_stranger(auth.token(user, token).await)?;
         let policy = auth.policy(account.user.as_bytes()).await?;
         if policy.requires_tls && self.session.is_overheard() {
             return Err(Cause::NotProtected);
@@ -106,7 +122,8 @@ impl Attempt {
 
     /// Opens the maildrop of a user whom TLS has proven.
     pub(super) async fn identified(self) -> Result<Grant, Refusal> {
-        match self.session.context.auth.account(&self.user).await {
+        let account = self.context.auth.account(&self.user).await;
+        match self.unless_stranger(account) {
             Ok(account) => self.open(&account).await,
             Err(denial) => Err(self.refuse(denial.into(), b"").await),
         }
@@ -116,19 +133,22 @@ impl Attempt {
         if !self.has_user() {
             return Err(Denial::UnknownUser);
         }
-        self.session.context.auth.credential(&self.user, need).await
+        let known = self.context.auth.credential(&self.user, need).await;
+        self.unless_stranger(known)
     }
 
     /// What a client is shown of a user of whom there is nothing to show.
     pub(super) fn decoy(&self, need: Need) -> Option<Credential> {
-        self.session.context.auth.decoy(&self.user, need)
+        // By the whole name: those of two strangers differ as those of two users do.
+        self.context.auth.decoy(&self.claimed, need)
     }
 
     /// The claim is right: now for the maildrop.
     pub(super) async fn open(self, account: &Account) -> Result<Grant, Refusal> {
         match self.enter(account).await {
             Ok(grant) => {
-                self.session.record().succeed(&account.user);
+                let tenant = &self.context.tenant;
+                self.session.record().succeed(tenant, &account.user);
                 Ok(grant)
             }
             Err(cause) => Err(self.refuse(cause, b"").await),
@@ -138,12 +158,10 @@ impl Attempt {
     /// Logs and counts a refusal. If the claim was wrong, waits as the brakes say; `proof` is what
     /// it is recognised by if it comes again.
     pub(super) async fn refuse(self, cause: Cause, proof: &[u8]) -> Refusal {
-        let Session {
-            context, channel, ..
-        } = &*self.session;
+        let channel = &self.session.channel;
         self.session.record().refuse(cause);
         info!(
-            user = %UserName::from(&*self.user),
+            user = %UserName::from(&*self.claimed),
             method = self.method,
             rip = %channel.peer,
             session = channel.session,
@@ -153,13 +171,22 @@ impl Attempt {
         let refusal = Refusal::from(cause);
         if refusal == Refusal::Denied {
             // Counted before the wait: hanging up does not undo it.
-            let claim = [self.method.as_bytes(), &self.user, proof];
-            let delay = context
+            let claim = [self.method.as_bytes(), &self.claimed, proof];
+            let delay = self
+                .context
                 .attempts
                 .failed(Instant::now(), channel.peer, &claim);
             sleep(delay.saturating_sub(self.held)).await;
         }
         refusal
+    }
+
+    /// Whoever says to be of a domain that is not here is nobody, as late as anybody.
+    fn unless_stranger<T>(&self, answer: Result<T, Denial>) -> Result<T, Denial> {
+        match answer {
+            Ok(_) if self.is_stranger => Err(Denial::UnknownUser),
+            answer => answer,
+        }
     }
 
     fn has_user(&self) -> bool {
@@ -171,7 +198,7 @@ impl Attempt {
         if !self.session.is_overheard() {
             return Ok(true);
         }
-        let policy = self.session.context.auth.policy(&self.user).await?;
+        let policy = self.context.auth.policy(&self.user).await?;
         Ok(!policy.requires_tls)
     }
 
@@ -184,8 +211,7 @@ impl Attempt {
         if getrandom::fill(&mut random).is_err() {
             return Cause::NoRandomness;
         }
-        let auth = &self.session.context.auth;
-        match auth.password(&self.user, &random).await {
+        match self.context.auth.password(&self.user, &random).await {
             Err(Denial::Temporary) => Cause::AuthTemporary,
             Err(Denial::Permanent) => Cause::AuthPermanent,
             Ok(_) | Err(Denial::UnknownUser | Denial::WrongProof | Denial::NoCredential) => {
@@ -194,38 +220,68 @@ impl Attempt {
         }
     }
 
-    /// Opens the maildrop, if it is not too early.
+    /// Opens the maildrop, if it is not too early and there is room.
     async fn enter(&self, account: &Account) -> Result<Grant, Cause> {
-        let Session {
-            context,
-            channel,
-            circumstances,
-            ..
-        } = &*self.session;
+        let Self {
+            session, context, ..
+        } = self;
         let policy = context.auth.policy(account.user.as_bytes()).await?;
-        let (user, own) = (account.user.as_str(), policy.login_delay);
+        let place = Arc::new(context.quota.admit(&account.user)?);
         // Asked twice: first because opening a maildrop is what the delay is to spare the server,
         // then because another session may have come and gone since.
-        if let Some(delays) = &circumstances.delays
-            && delays.check(user, own).await == Verdict::Early
-        {
-            return Err(Cause::TooEarly);
+        self.check_delay(account, &policy, false).await?;
+        let opened = context.mailbox.open(account, &session.channel.session);
+        let mut maildrop = opened.await?;
+        self.check_delay(account, &policy, true).await?;
+        if place.is_metered() {
+            maildrop = Box::new(Metered::new(maildrop, Arc::clone(&place)));
         }
-        let maildrop = context.mailbox.open(account, &channel.session).await?;
-        if let Some(delays) = &circumstances.delays
-            && delays.enter(user, own).await == Verdict::Early
-        {
-            return Err(Cause::TooEarly);
-        }
+        *session.place() = Some(place);
         Ok(Grant {
             maildrop,
             announce: self.announce(&policy),
         })
     }
 
+    /// Whether it is not too early; if this is to count as a login, it is remembered.
+    async fn check_delay(
+        &self,
+        account: &Account,
+        policy: &Policy,
+        is_login: bool,
+    ) -> Result<(), Cause> {
+        let Some(delays) = &self.session.circumstances.delays else {
+            return Ok(());
+        };
+        let own = policy.login_delay.or(self.context.login_delay);
+        let user = match &*self.context.tenant {
+            "" => account.user.clone(),
+            // No user has a name with a NUL in it.
+            tenant => format!("{tenant}\0{}", account.user),
+        };
+        let verdict = match is_login {
+            true => delays.enter(&user, own).await,
+            false => delays.check(&user, own).await,
+        };
+        match verdict {
+            Verdict::Early => Err(Cause::TooEarly),
+            Verdict::Due => Ok(()),
+        }
+    }
+
     fn announce(&self, policy: &Policy) -> Arc<[String]> {
-        let context = &self.session.context;
-        announce::after_login(&context.announce, &context.auth.extremes(), policy).into()
+        let extremes = self.session.realms.extremes();
+        announce::after_login(&self.context.announce, &extremes, policy).into()
+    }
+}
+
+impl From<Full> for Cause {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::User => Self::TooManySessions,
+            Full::Tenant => Self::TenantFull,
+            Full::Transfer => Self::TransferUsedUp,
+        }
     }
 }
 
@@ -260,9 +316,13 @@ impl From<Cause> for Refusal {
             | Cause::NotOffered
             | Cause::NotProtected
             | Cause::Malformed => Self::Denied,
-            Cause::InUse => Self::InUse,
+            Cause::InUse | Cause::TooManySessions => Self::InUse,
             Cause::TooEarly => Self::LoginDelay,
-            Cause::NoRandomness | Cause::AuthTemporary | Cause::MailboxTemporary => Self::Temporary,
+            Cause::NoRandomness
+            | Cause::AuthTemporary
+            | Cause::MailboxTemporary
+            | Cause::TenantFull
+            | Cause::TransferUsedUp => Self::Temporary,
             Cause::AuthPermanent | Cause::MailboxPermanent => Self::Permanent,
         }
     }

@@ -42,7 +42,7 @@ enum Phase {
 impl SaslExchange {
     pub(super) fn new(session: Arc<Session>, mechanism: &Mechanism) -> Self {
         let dialogue = mechanism.start(&Setting {
-            host: &session.context.host,
+            host: &session.realms.context().host,
             offered: &session.channel.mechanisms,
             protection: session.circumstances.protection.as_ref(),
         });

@@ -7,29 +7,45 @@
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::time::{Instant, sleep};
 
 use crate::{
     auth::{
-        Auth, attempts::Attempts, challenge::Challenge, protection::Protection, sasl::Mechanism,
+        Auth, attempts::Attempts, challenge::Challenge, policy::Policy, protection::Protection,
+        sasl::Mechanism,
     },
     capability::{Answer, Exchange, Grant, Login, Refusal},
     mailbox::Mailbox,
 };
 
-pub use self::record::{Cause, Record, UserName, Watch};
-use self::{attempt::Attempt, delay::Delays, exchange::SaslExchange};
+use self::{
+    attempt::Attempt,
+    delay::Delays,
+    exchange::SaslExchange,
+    quota::{Place, Quota},
+    realm::Whole,
+};
+pub use self::{
+    realm::{Found, Realms, parts},
+    record::{Cause, Record, UserName, Watch},
+};
 
 mod announce;
 mod attempt;
 pub mod delay;
 mod exchange;
+mod metered;
+pub mod quota;
+mod realm;
 mod record;
 
-/// What all connections of one listener log in with. Shared, and never changed.
+/// What the users of one tenant log in with. Shared, and never changed.
 pub struct LoginContext {
+    /// The tenant's name; empty for users who belong to none.
+    pub tenant: Arc<str>,
     /// Who may log in.
     pub auth: Arc<dyn Auth>,
     /// Where their mail is.
@@ -42,14 +58,21 @@ pub struct LoginContext {
     pub host: Arc<str>,
     /// Capability lines of whoever has none of their own.
     pub announce: Arc<[String]>,
+    /// The least time between two logins of whoever has none of their own, if the tenant has one.
+    pub login_delay: Option<Duration>,
+    /// How many sessions there may be, and how much may be fetched.
+    pub quota: Arc<Quota>,
 }
 
-impl LoginContext {
-    /// Capability lines before login (`connection.announce`): where a line depends on the user, the
-    /// worst for any of them.
-    pub fn announce_before_login(&self) -> Vec<String> {
-        announce::before_login(&self.announce, &self.auth.extremes())
-    }
+/// Capability lines before login (`connection.announce`): where a line depends on the user, the
+/// worst for any of them.
+pub fn announce_before_login(lines: &[String], realms: &dyn Realms) -> Vec<String> {
+    announce::before_login(lines, &realms.extremes())
+}
+
+/// What such lines say, as if it were decided for one user.
+pub(crate) fn policy_of(lines: &[String]) -> Policy {
+    announce::policy_of(lines)
 }
 
 /// What is known of a connection, and what it offers. Fixed when its session starts.
@@ -85,30 +108,35 @@ pub struct SessionLogin(Arc<Session>);
 
 /// A connection as far as logins are concerned; its exchanges share it.
 struct Session {
-    context: Arc<LoginContext>,
+    realms: Arc<dyn Realms>,
     channel: Channel,
     circumstances: Circumstances,
     record: Mutex<Record>,
+    /// Held until the connection is over.
+    place: Mutex<Option<Arc<Place>>>,
 }
 
 impl SessionLogin {
     /// A connection without TLS, and without LOGIN-DELAY, that has not claimed anything yet.
     pub fn new(context: Arc<LoginContext>, channel: Channel) -> Self {
-        Self::under(context, channel, Circumstances::default())
+        Self::under(Arc::new(Whole(context)), channel, Circumstances::default())
     }
 
-    /// A connection under these circumstances that has not claimed anything yet.
-    pub fn under(
-        context: Arc<LoginContext>,
-        channel: Channel,
-        circumstances: Circumstances,
-    ) -> Self {
+    /// A connection under these circumstances that has not claimed anything yet, to be one of the
+    /// users of these realms.
+    pub fn under(realms: Arc<dyn Realms>, channel: Channel, circumstances: Circumstances) -> Self {
         Self(Arc::new(Session {
-            context,
+            realms,
             channel,
             circumstances,
             record: Mutex::default(),
+            place: Mutex::default(),
         }))
+    }
+
+    /// The same connection, for another cell: what was claimed is still known.
+    pub fn again(watch: &Watch) -> Self {
+        Self(watch.session())
     }
 
     /// A view of what happens here, for whoever writes the log and closes the connection.
@@ -161,13 +189,11 @@ impl Session {
         method: &'static str,
         user: &[u8],
     ) -> Result<Attempt, Refusal> {
-        if !self.record().admit(method, user, self.context.max_refused) {
+        let context = self.realms.context();
+        if !self.record().admit(method, user, context.max_refused) {
             return Err(Refusal::Denied);
         }
-        let held = self
-            .context
-            .attempts
-            .hold(Instant::now(), self.channel.peer);
+        let held = context.attempts.hold(Instant::now(), self.channel.peer);
         sleep(held).await;
         Ok(Attempt::new(Arc::clone(self), method, user, held))
     }
@@ -175,6 +201,10 @@ impl Session {
     /// Whether somebody else can read what the client sends.
     fn is_overheard(&self) -> bool {
         self.circumstances.protection.is_none() && !self.channel.peer.to_canonical().is_loopback()
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<Arc<Place>>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {

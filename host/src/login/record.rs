@@ -29,6 +29,12 @@ pub enum Cause {
     InUse,
     /// The user logged in a short while ago.
     TooEarly,
+    /// The user has as many sessions as may be.
+    TooManySessions,
+    /// The tenant has as many sessions as may be.
+    TenantFull,
+    /// The user has fetched as much today as may be.
+    TransferUsedUp,
     /// The system gave no random octets for a challenge.
     NoRandomness,
     /// The user database's fault; trying again later can help.
@@ -52,6 +58,9 @@ impl fmt::Display for Cause {
             Self::NotProtected => "password sent without TLS",
             Self::InUse => "maildrop in use",
             Self::TooEarly => "too soon after the last login",
+            Self::TooManySessions => "too many sessions of this user",
+            Self::TenantFull => "too many sessions of this tenant",
+            Self::TransferUsedUp => "no more mail for this user today",
             Self::NoRandomness => "no random octets",
             Self::AuthTemporary => "user database failed",
             Self::AuthPermanent => "user database needs an operator",
@@ -110,6 +119,8 @@ pub struct Record {
     pub cause: Option<Cause>,
     /// Who has logged in, in the words of the user database.
     pub logged_in: Option<String>,
+    /// Whose user that is; empty for a user who belongs to no tenant.
+    pub tenant: Option<Arc<str>>,
 }
 
 impl Record {
@@ -133,8 +144,9 @@ impl Record {
         self.cause = Some(cause);
     }
 
-    pub(super) fn succeed(&mut self, user: &str) {
+    pub(super) fn succeed(&mut self, tenant: &Arc<str>, user: &str) {
         self.logged_in = Some(user.to_owned());
+        self.tenant = Some(Arc::clone(tenant));
     }
 }
 
@@ -147,6 +159,10 @@ impl Watch {
         Self(session)
     }
 
+    pub(super) fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.0)
+    }
+
     /// What has happened up to now.
     pub fn record(&self) -> Record {
         self.0.record().clone()
@@ -156,7 +172,7 @@ impl Watch {
     /// then to be closed behind the answer.
     pub fn is_exhausted(&self) -> bool {
         let record = self.0.record();
-        record.logged_in.is_none() && record.refused >= self.0.context.max_refused
+        record.logged_in.is_none() && record.refused >= self.0.realms.context().max_refused
     }
 }
 

@@ -15,7 +15,12 @@ use wasmtime::{
     component::{Resource, ResourceTable},
 };
 
-use super::{Error, Usage, engine::TICK};
+use super::{
+    Error, Usage,
+    budget::Budget,
+    engine::TICK,
+    limits::{self, Limit, Limits},
+};
 use crate::capability::{self, Grant};
 
 /// A maildrop as a resource: what a login gave.
@@ -44,25 +49,34 @@ pub(super) enum Phase {
     Over,
 }
 
-/// What one cell may use up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Octets of linear memory, all memories summed.
-    pub memory: usize,
-    /// Time that the guest may compute in one call. Time in the host does not count.
-    pub call_time: Duration,
-}
-
-/// Table elements that all tables of a cell may have in all. Ours has fewer than a hundred.
-const TABLE_ELEMENTS: usize = 20_000;
-
 /// Resources that a cell may hold at once. The contract needs three: a maildrop, a message, an
 /// exchange.
 const CAPABILITIES: usize = 8;
 
-/// Calls of imports that a guest may make in one call, by the contract. What they take is the
-/// host's time and not the guest's, so that the clock alone would never end a loop of them.
-const IMPORT_CALLS: u32 = 100_000;
+/// What a message's number and size are at most in a listing.
+const LISTED_OCTETS: u64 = 40;
+
+/// What a cell may use up, and who is charged for it.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What the cell may use up itself.
+    pub limits: Limits,
+    /// What all cells of its tenant may use up together.
+    pub budget: Arc<Budget>,
+}
+
+/// Which call of the contract is running, for what the guest may do in it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Calling {
+    /// `lines`, and whether there is a QUIT among them.
+    Lines { has_quit: bool },
+    /// `more`.
+    More,
+    /// `resume`: what it drops is kept for another component.
+    Resume,
+    /// Any other.
+    Other,
+}
 
 /// The data of one store.
 pub(super) struct Cell {
@@ -75,23 +89,50 @@ pub(super) struct Cell {
     pub(super) stopped: Option<Error>,
     /// A message is open; there is no second one beside it.
     pub(super) has_open_message: bool,
-    limits: Limits,
+    /// The maildrop has been committed: there is nothing left but to close.
+    pub(super) committed: bool,
+    /// What a guest that resumes a session has let go of.
+    pub(super) rescued: Rescued,
+    terms: Terms,
     memory: usize,
     table_elements: usize,
+    /// Time that the guest has computed in the calls before this one.
+    computed: Duration,
+    answer: Answer,
     call: Call,
+}
+
+/// Capabilities that came with a parked session, if the guest dropped them at once.
+#[derive(Default)]
+pub(super) struct Rescued {
+    pub(super) maildrop: Option<Grant>,
+    pub(super) message: Option<Box<dyn capability::Message>>,
+    pub(super) exchange: Option<Box<dyn capability::Exchange>>,
+}
+
+/// The answer that is being given, from `lines` on.
+#[derive(Clone, Copy, Default)]
+struct Answer {
+    /// Octets that the host gave for it.
+    lent: u64,
+    /// Octets that `more` said of it.
+    said: u64,
 }
 
 /// What the call that is running has used up.
 struct Call {
+    kind: Calling,
     started: Instant,
     in_host: Duration,
+    /// Time of this call that has been charged already.
+    charged: Duration,
     import_calls: u32,
     /// Time that other tasks had while the guest gave way, in nanoseconds.
     given_way: Arc<AtomicU64>,
 }
 
 impl Cell {
-    pub(super) fn new(login: Box<dyn capability::Login>, limits: Limits, now: Instant) -> Self {
+    pub(super) fn new(login: Box<dyn capability::Login>, terms: Terms, now: Instant) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(CAPABILITIES);
         Self {
@@ -101,12 +142,18 @@ impl Cell {
             granted: false,
             stopped: None,
             has_open_message: false,
-            limits,
+            committed: false,
+            rescued: Rescued::default(),
+            terms,
             memory: 0,
             table_elements: 0,
+            computed: Duration::ZERO,
+            answer: Answer::default(),
             call: Call {
+                kind: Calling::Other,
                 started: now,
                 in_host: Duration::ZERO,
+                charged: Duration::ZERO,
                 import_calls: 0,
                 given_way: Arc::default(),
             },
@@ -114,26 +161,101 @@ impl Cell {
     }
 
     /// A call into the guest begins.
-    pub(super) fn begin_call(&mut self, now: Instant) {
+    pub(super) fn begin_call(&mut self, kind: Calling, now: Instant) {
+        self.call.kind = kind;
         self.call.started = now;
         self.call.in_host = Duration::ZERO;
+        self.call.charged = Duration::ZERO;
         self.call.import_calls = 0;
         self.call.given_way.store(0, Ordering::Relaxed);
+        if matches!(kind, Calling::Lines { .. }) {
+            self.answer = Answer::default();
+        }
         // Memory that was refused, and done without, does not end a later call.
         self.stopped = None;
+    }
+
+    /// A call into the guest is over.
+    pub(super) fn end_call(&mut self, now: Instant) {
+        self.settle(now);
+        self.computed += self.call.charged;
+        self.call.charged = Duration::ZERO;
+        self.call.started = now;
+        self.call.in_host = Duration::ZERO;
     }
 
     /// The guest calls an import.
     ///
     /// # Errors
     ///
-    /// It does so too often: a breach.
+    /// It does so too often.
     pub(super) fn begin_import(&mut self) -> wasmtime::Result<()> {
         self.call.import_calls = self.call.import_calls.saturating_add(1);
-        if self.call.import_calls > IMPORT_CALLS {
-            return Err(self.breach("more than 100,000 calls of the host in one call"));
+        let most = self.terms.limits.host_calls;
+        if self.call.import_calls > most {
+            let limit = Limit::HostCalls(most);
+            self.stopped = Some(limit.into());
+            return Err(wasmtime::Error::msg(limit.name()));
         }
         Ok(())
+    }
+
+    /// The call that is running.
+    pub(super) fn calling(&self) -> Calling {
+        self.call.kind
+    }
+
+    /// The guest was given octets to answer with.
+    pub(super) fn lent_octets(&mut self, octets: usize) {
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        self.answer.lent = self.answer.lent.saturating_add(octets);
+    }
+
+    /// The guest was told of so many messages, to list them.
+    pub(super) fn lent_entries(&mut self, messages: usize) {
+        let messages = u64::try_from(messages).unwrap_or(u64::MAX);
+        let octets = messages.saturating_mul(LISTED_OCTETS);
+        self.answer.lent = self.answer.lent.saturating_add(octets);
+    }
+
+    /// The guest has gone on with an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Limit::AnswerOctets`]: it was not given what it says.
+    pub(super) fn went_on(&mut self, octets: usize) -> Result<(), Error> {
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        self.answer.said = self.answer.said.saturating_add(octets);
+        let limits = &self.terms.limits;
+        if self.answer.said > limits::allowance(limits, self.answer.lent) {
+            return Err(Limit::AnswerOctets(limits.answer_octets).into());
+        }
+        Ok(())
+    }
+
+    /// Octets of linear memory that the guest has.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Time that the guest has computed in all calls that are over.
+    pub(super) fn computed(&self) -> Duration {
+        self.computed
+    }
+
+    /// What the limits are, and who is charged.
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Puts the cell under other terms. `false`, and all is as it was, if it does not fit them.
+    pub(super) fn adopt(&mut self, terms: Terms) -> bool {
+        if self.memory > terms.limits.memory || !terms.budget.take_memory(self.memory) {
+            return false;
+        }
+        self.terms.budget.return_memory(self.memory);
+        self.terms = terms;
+        true
     }
 
     /// Hands a capability to the guest.
@@ -167,24 +289,43 @@ impl Cell {
 
     /// Whether the guest may go on computing; if not, the reason is noted.
     pub(super) fn may_go_on(&mut self, now: Instant) -> bool {
+        let computed = self.settle(now);
+        let limits = &self.terms.limits;
+        let stopped = if computed + TICK >= limits.call_time.max(2 * TICK) {
+            Limit::CallTime(limits.call_time)
+        } else if self.computed + computed >= limits.session_time {
+            Limit::SessionTime(limits.session_time)
+        } else {
+            return true;
+        };
+        self.stopped = Some(stopped.into());
+        false
+    }
+
+    /// Charges what the guest has computed since the last time; gives what it has in this call.
+    fn settle(&mut self, now: Instant) -> Duration {
         let given_way = Duration::from_nanos(self.call.given_way.load(Ordering::Relaxed));
         let computed = now
-            .duration_since(self.call.started)
+            .saturating_duration_since(self.call.started)
             .saturating_sub(self.call.in_host)
             .saturating_sub(given_way);
-        let may = computed + TICK < self.limits.call_time.max(2 * TICK);
-        if !may {
-            self.stopped = Some(Error::CallTime {
-                limit: self.limits.call_time,
-            });
-        }
-        may
+        let more = computed.saturating_sub(self.call.charged);
+        self.call.charged += more;
+        self.terms.budget.charge(now, more);
+        computed
     }
 
     /// Notes a breach of the contract; the guest is trapped with it.
     pub(super) fn breach(&mut self, what: &'static str) -> wasmtime::Error {
         self.stopped = Some(Error::Contract(what));
         wasmtime::Error::msg(what)
+    }
+}
+
+/// What the cell had is its tenant's again.
+impl Drop for Cell {
+    fn drop(&mut self) {
+        self.terms.budget.return_memory(self.memory);
     }
 }
 
@@ -195,11 +336,15 @@ impl ResourceLimiter for Cell {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let memory = self.memory.saturating_add(desired.saturating_sub(current));
-        if memory > self.limits.memory {
-            self.stopped = Some(Error::Memory {
-                limit: self.limits.memory,
-            });
+        let Terms { limits, budget } = &self.terms;
+        let more = desired.saturating_sub(current);
+        let memory = self.memory.saturating_add(more);
+        if memory > limits.memory {
+            self.stopped = Some(Limit::Memory(limits.memory).into());
+            return Ok(false);
+        }
+        if !budget.take_memory(more) {
+            self.stopped = Some(Limit::TenantMemory(budget.most_memory()).into());
             return Ok(false);
         }
         self.memory = memory;
@@ -214,11 +359,17 @@ impl ResourceLimiter for Cell {
     ) -> wasmtime::Result<bool> {
         let more = desired.saturating_sub(current);
         let elements = self.table_elements.saturating_add(more);
-        if elements > TABLE_ELEMENTS {
+        let most = self.terms.limits.table_elements;
+        if elements > most {
+            self.stopped = Some(Limit::TableElements(most).into());
             return Ok(false);
         }
         self.table_elements = elements;
         Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        self.terms.limits.instances
     }
 }
 

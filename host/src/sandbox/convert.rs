@@ -64,6 +64,18 @@ fn ends_line(lines: &[u8], consumed: usize) -> bool {
     consumed.checked_sub(1).and_then(|last| lines.get(last)) == Some(&b'\n')
 }
 
+/// Whether one of these lines is a QUIT: only a client's own word lets a guest delete.
+///
+/// All that the host knows of POP3, and what no guest can make up. What comes to be deleted is the
+/// guest's to say, but not when.
+pub(super) fn has_quit(lines: &[u8]) -> bool {
+    memchr::memchr2(b'Q', b'q', lines).is_some_and(|first| {
+        let is_quit = |line: &[u8]| line.trim_ascii().eq_ignore_ascii_case(b"QUIT");
+        let start = memchr::memrchr(b'\n', &lines[..first]).map_or(0, |end| end + 1);
+        lines[start..].split(|octet| *octet == b'\n').any(is_quit)
+    })
+}
+
 /// The numbers of the marked messages, ascending; `None` if one of them does not exist.
 pub(super) fn marked(marks: &[u8], count: u32) -> Option<Vec<u32>> {
     let mut numbers = Vec::new();
@@ -169,6 +181,28 @@ mod tests {
     fn an_answer_goes_on_or_ends() {
         assert!(step(given(0, 0, wit::Next::More), Asked::More(1024)).is_err());
         assert!(step(given(0, 0, wit::Next::Lines), Asked::More(1024)).is_ok());
+    }
+
+    #[test]
+    fn a_quit_is_a_line_of_its_own() {
+        for lines in [
+            "QUIT\r\n",
+            "quit\n",
+            "NOOP\r\nDELE 1\r\n Quit \r\nNOOP\r\n",
+            "UIDL\nQUIT",
+        ] {
+            assert!(has_quit(lines.as_bytes()), "{lines:?}");
+        }
+        for lines in [
+            "",
+            "NOOP\r\n",
+            "QUITE\r\n",
+            "PASS QUIT\r\n",
+            "QUIT 1\r\n",
+            "q\r\n",
+        ] {
+            assert!(!has_quit(lines.as_bytes()), "{lines:?}");
+        }
     }
 
     #[test]

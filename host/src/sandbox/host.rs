@@ -8,7 +8,7 @@ use wasmtime::component::Resource;
 
 use super::{
     bindings::{auth, mail},
-    cell::{Cell, Exchange, Maildrop, Message, Phase},
+    cell::{Calling, Cell, Exchange, Maildrop, Message, Phase},
     convert,
 };
 use crate::capability::{Grant, Refusal, Turn};
@@ -39,14 +39,10 @@ impl mail::HostMaildrop for Cell {
     ) -> wasmtime::Result<Result<Vec<u64>, mail::Fault>> {
         self.begin_import()?;
         self.check_window(first, max)?;
-        Ok(Ok(self
-            .table
-            .get(&this)?
-            .0
-            .maildrop
-            .snapshot()
-            .sizes(first, max)
-            .to_vec()))
+        let maildrop = &self.table.get(&this)?.0.maildrop;
+        let sizes = maildrop.snapshot().sizes(first, max).to_vec();
+        self.lent_entries(sizes.len());
+        Ok(Ok(sizes))
     }
 
     fn uids(
@@ -57,14 +53,12 @@ impl mail::HostMaildrop for Cell {
     ) -> wasmtime::Result<Result<Vec<u8>, mail::Fault>> {
         self.begin_import()?;
         self.check_window(first, max)?;
-        Ok(Ok(self
-            .table
-            .get(&this)?
-            .0
-            .maildrop
-            .snapshot()
-            .uids(first, max)
-            .to_vec()))
+        let maildrop = &self.table.get(&this)?.0.maildrop;
+        let uids = maildrop.snapshot().uids(first, max).to_vec();
+        self.lent_octets(uids.len());
+        // An id and its line end are two octets at least.
+        self.lent_entries(uids.len() / 2);
+        Ok(Ok(uids))
     }
 
     fn announce(&mut self, this: Resource<Maildrop>) -> wasmtime::Result<Vec<String>> {
@@ -78,6 +72,7 @@ impl mail::HostMaildrop for Cell {
         number: u32,
     ) -> wasmtime::Result<Result<Resource<Message>, mail::Fault>> {
         self.begin_import()?;
+        self.check_answering()?;
         if self.has_open_message {
             return Err(self.breach("a second open message"));
         }
@@ -104,6 +99,9 @@ impl mail::HostMaildrop for Cell {
         marks: Vec<u8>,
     ) -> wasmtime::Result<Result<(), mail::Unfinished>> {
         self.begin_import()?;
+        if self.calling() != (Calling::Lines { has_quit: true }) {
+            return Err(self.breach("a commit without a QUIT"));
+        }
         if self.has_open_message {
             return Err(self.breach("a commit while a message is open"));
         }
@@ -113,6 +111,7 @@ impl mail::HostMaildrop for Cell {
             return Err(self.breach("a mark on a message that does not exist"));
         };
         let count = u32::try_from(deleted.len()).unwrap_or(u32::MAX);
+        self.committed = true;
         let started = Instant::now();
         let committed = maildrop.commit(deleted).await;
         self.spent_in_host(started.elapsed());
@@ -125,7 +124,10 @@ impl mail::HostMaildrop for Cell {
 
     fn drop(&mut self, this: Resource<Maildrop>) -> wasmtime::Result<()> {
         self.begin_import()?;
-        self.table.delete(this)?;
+        let Maildrop(grant) = self.table.delete(this)?;
+        if self.calling() == Calling::Resume {
+            self.rescued.maildrop = Some(grant);
+        }
         Ok(())
     }
 }
@@ -137,6 +139,7 @@ impl mail::HostMessage for Cell {
         max: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, mail::Fault>> {
         self.begin_import()?;
+        self.check_answering()?;
         if !(1..=MAX_READ).contains(&max) {
             return Err(self.breach("a read of no octets or of more than 1,048,576"));
         }
@@ -144,6 +147,7 @@ impl mail::HostMessage for Cell {
         let started = Instant::now();
         let read = self.table.get_mut(&this)?.0.read(max).await;
         self.usage.is_broken = read.is_err();
+        self.lent_octets(read.as_ref().map_or(0, Vec::len));
         match read.as_ref().map(Vec::len) {
             Ok(0) => self.usage.finished(),
             Ok(octets) => self.usage.read(u64::try_from(octets)?),
@@ -155,8 +159,11 @@ impl mail::HostMessage for Cell {
 
     fn drop(&mut self, this: Resource<Message>) -> wasmtime::Result<()> {
         self.begin_import()?;
-        self.table.delete(this)?;
+        let Message(message) = self.table.delete(this)?;
         self.has_open_message = false;
+        if self.calling() == Calling::Resume {
+            self.rescued.message = Some(message);
+        }
         Ok(())
     }
 }
@@ -227,7 +234,10 @@ impl auth::HostExchange for Cell {
 
     fn drop(&mut self, this: Resource<Exchange>) -> wasmtime::Result<()> {
         self.begin_import()?;
-        self.table.delete(this)?;
+        let Exchange { exchange, .. } = self.table.delete(this)?;
+        if self.calling() == Calling::Resume {
+            self.rescued.exchange = Some(exchange);
+        }
         Ok(())
     }
 }
@@ -239,7 +249,20 @@ impl Cell {
         if self.granted {
             return Err(self.breach("a login after a login"));
         }
+        if !matches!(self.calling(), Calling::Lines { .. }) {
+            return Err(self.breach("a login that no line asked for"));
+        }
         Ok(())
+    }
+
+    /// The guest opens or reads a message, which only an answer needs.
+    fn check_answering(&mut self) -> wasmtime::Result<()> {
+        match self.calling() {
+            Calling::Lines { .. } | Calling::More => Ok(()),
+            Calling::Resume | Calling::Other => {
+                Err(self.breach("a message read without an answer to give"))
+            }
+        }
     }
 
     /// Takes an exchange out of the phase that the call is for. Until the host has answered it is

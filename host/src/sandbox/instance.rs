@@ -3,15 +3,20 @@
 //! Every call gets its deadline here, and what ends a session is found out here. After an error the
 //! session is dead: nothing is deleted, and dropping it releases its maildrop.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use tokio::time::{error::Elapsed, timeout};
 use wasmtime::{Store, UpdateDeadline, component::ResourceAny};
 
 use super::{
-    Connection, Error, Limits, Parked, Step, Usage, Version,
+    Connection, Error, Limit, Next, Parked, Step, Terms, Usage, Version,
     bindings::{Pop3Session, wit},
-    cell::{Cell, Exchange, Maildrop, Message, Phase},
+    cell::{Calling, Cell},
     convert::{self, Asked},
+    park::{self, NotResumed},
 };
 use crate::capability;
 
@@ -40,14 +45,15 @@ impl Session {
         version: Arc<Version>,
         login: Box<dyn capability::Login>,
         connection: &Connection,
-        limits: Limits,
+        terms: Terms,
     ) -> Result<Self, Error> {
-        let (mut store, guest) = instantiate(&version, login, limits).await?;
+        let (mut store, guest) = instantiate(&version, login, terms).await?;
+        let line_time = begin(&mut store, Calling::Other);
         let exports = guest.popcell_pop3_session().session();
-        let session = exports
-            .call_constructor(&mut store, &connection.into())
-            .await;
-        let session = session.map_err(|error| cause(&mut store, &error))?;
+        let connection = connection.into();
+        let session = exports.call_constructor(&mut store, &connection);
+        let session = timeout(line_time, session).await;
+        let session = settle(&mut store, session)?;
         Ok(Self {
             store,
             guest,
@@ -60,34 +66,28 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] if the component does not read the state; the capabilities are dropped.
+    /// [`NotResumed`]: the component does not take it.
     pub(super) async fn resume(
         version: Arc<Version>,
         login: Box<dyn capability::Login>,
         parked: Parked,
         connection: &Connection,
-        limits: Limits,
-    ) -> Result<Self, Error> {
-        let (mut store, guest) = instantiate(&version, login, limits).await?;
-        let parked = admit(store.data_mut(), parked);
-        let parked = parked.map_err(|error| cause(&mut store, &error))?;
-        let exports = guest.popcell_pop3_session().session();
-        let session = exports
-            .call_resume(&mut store, &parked, &connection.into())
-            .await;
-        let session = session.map_err(|error| cause(&mut store, &error))?;
-        let session = session.map_err(|error| {
-            Error::Refused(match error {
-                wit::ResumeError::UnknownFormat => "unknown-format",
-                wit::ResumeError::CapabilityMismatch => "capability-mismatch",
-            })
-        })?;
-        Ok(Self {
-            store,
-            guest,
-            session,
-            version,
-        })
+        terms: Terms,
+    ) -> Result<Self, NotResumed> {
+        let (mut store, guest) = match instantiate(&version, login, terms).await {
+            Ok(instance) => instance,
+            Err(error) => return Err(NotResumed::new(error, parked)),
+        };
+        let (lent, parked) = park::admit(store.data_mut(), parked);
+        match call_resume(&mut store, &guest, &parked, connection).await {
+            Ok(session) => Ok(Self {
+                store,
+                guest,
+                session,
+                version,
+            }),
+            Err(error) => Err(NotResumed::new(error, lent.rescue(store.data_mut()))),
+        }
     }
 
     /// The greeting. Called once, and first.
@@ -96,10 +96,12 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn greet(&mut self) -> Result<Step, Error> {
-        self.begin();
+        let line_time = begin(&mut self.store, Calling::Other);
         let session = self.guest.popcell_pop3_session().session();
-        let step = session.call_greet(&mut self.store, self.session).await;
-        self.end(step, Asked::Fixed)
+        let step = session.call_greet(&mut self.store, self.session);
+        let step = timeout(line_time, step).await;
+        let step = settle(&mut self.store, step)?;
+        convert::step(step, Asked::Fixed)
     }
 
     /// Answers complete lines, until about `max` octets of output are ready.
@@ -108,12 +110,14 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn lines(&mut self, lines: &[u8], max: u32) -> Result<Step, Error> {
-        self.begin();
+        let has_quit = convert::has_quit(lines);
+        let line_time = begin(&mut self.store, Calling::Lines { has_quit });
         let session = self.guest.popcell_pop3_session().session();
-        let step = session
-            .call_lines(&mut self.store, self.session, lines, max)
-            .await;
-        self.end(step, Asked::Lines(lines, max))
+        let step = session.call_lines(&mut self.store, self.session, lines, max);
+        let step = timeout(line_time, step).await;
+        let step = settle(&mut self.store, step)?;
+        let step = convert::step(step, Asked::Lines(lines, max))?;
+        self.check_end(step)
     }
 
     /// About `max` further octets of the answer, after a step whose `next` was [`Next::More`].
@@ -124,10 +128,14 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn more(&mut self, max: u32) -> Result<Step, Error> {
-        self.begin();
+        let line_time = begin(&mut self.store, Calling::More);
         let session = self.guest.popcell_pop3_session().session();
-        let step = session.call_more(&mut self.store, self.session, max).await;
-        self.end(step, Asked::More(max))
+        let step = session.call_more(&mut self.store, self.session, max);
+        let step = timeout(line_time, step).await;
+        let step = settle(&mut self.store, step)?;
+        let step = convert::step(step, Asked::More(max))?;
+        self.store.data_mut().went_on(step.output.len())?;
+        self.check_end(step)
     }
 
     /// What the session says to a line that was too long.
@@ -136,10 +144,12 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn overlong(&mut self) -> Result<Step, Error> {
-        self.begin();
+        let line_time = begin(&mut self.store, Calling::Other);
         let session = self.guest.popcell_pop3_session().session();
-        let step = session.call_overlong(&mut self.store, self.session).await;
-        self.end(step, Asked::Fixed)
+        let step = session.call_overlong(&mut self.store, self.session);
+        let step = timeout(line_time, step).await;
+        let step = settle(&mut self.store, step)?;
+        convert::step(step, Asked::Fixed)
     }
 
     /// Takes the session out of its cell, as a value.
@@ -148,11 +158,18 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over and its maildrop released.
     pub async fn suspend(mut self) -> Result<Parked, Error> {
-        self.begin();
+        let line_time = begin(&mut self.store, Calling::Other);
         let session = self.guest.popcell_pop3_session().session();
-        let parked = session.call_suspend(&mut self.store, self.session).await;
-        let parked = parked.map_err(|error| cause(&mut self.store, &error))?;
-        release(self.store.data_mut(), parked)
+        let parked = session.call_suspend(&mut self.store, self.session);
+        let parked = timeout(line_time, parked).await;
+        let parked = settle(&mut self.store, parked)?;
+        park::release(self.store.data_mut(), parked)
+    }
+
+    /// Puts the session under other terms, those of the tenant that its user turned out to belong
+    /// to. `false`, and all is as it was, if it has more memory than they allow.
+    pub fn adopt(&mut self, terms: Terms) -> bool {
+        self.store.data_mut().adopt(terms)
     }
 
     /// Whether a login has succeeded.
@@ -170,13 +187,32 @@ impl Session {
         &self.version
     }
 
-    fn begin(&mut self) {
-        begin_call(&mut self.store);
+    /// Octets of linear memory that its cell has.
+    pub fn memory(&self) -> usize {
+        self.store.data().memory()
     }
 
-    fn end(&mut self, step: wasmtime::Result<wit::Step>, asked: Asked<'_>) -> Result<Step, Error> {
-        let step = step.map_err(|error| cause(&mut self.store, &error))?;
-        convert::step(step, asked)
+    /// Time that its guest has computed so far, in this cell.
+    pub fn computed(&self) -> Duration {
+        self.store.data().computed()
+    }
+
+    /// Whether its tenant has used more time than its share, so that others come first.
+    pub fn is_overdrawn(&self) -> bool {
+        self.store
+            .data()
+            .terms()
+            .budget
+            .is_overdrawn(Instant::now())
+    }
+
+    /// After a commit there is nothing to do but to say so and close.
+    fn check_end(&self, step: Step) -> Result<Step, Error> {
+        let is_end = matches!(step.next, Next::Close | Next::Abort);
+        if self.store.data().committed && !is_end {
+            return Err(Error::Contract("a session that goes on after its commit"));
+        }
+        Ok(step)
     }
 }
 
@@ -184,12 +220,13 @@ impl Session {
 async fn instantiate(
     version: &Version,
     login: Box<dyn capability::Login>,
-    limits: Limits,
+    terms: Terms,
 ) -> Result<(Store<Cell>, Pop3Session), Error> {
-    let cell = Cell::new(login, limits, Instant::now());
+    let most = terms.limits;
+    let cell = Cell::new(login, terms, Instant::now());
     let mut store = Store::new(version.pre.engine(), cell);
     store.limiter(|cell| cell);
-    store.set_hostcall_fuel(HOSTCALL_OCTETS);
+    store.set_hostcall_fuel(most.call_octets);
     store.set_max_component_handles(HANDLES);
     store.epoch_deadline_callback(|mut context| {
         let cell = context.data_mut();
@@ -198,87 +235,84 @@ async fn instantiate(
         }
         Ok(UpdateDeadline::Interrupt)
     });
-    begin_call(&mut store);
-    match version.pre.instantiate_async(&mut store).await {
-        Ok(guest) => Ok((store, guest)),
-        Err(error) if error.is::<wasmtime::PoolConcurrencyLimitError>() => Err(Error::Exhausted),
-        Err(error) => Err(cause(&mut store, &error)),
+    begin(&mut store, Calling::Other);
+    let instantiated = version.pre.instantiate_async(&mut store);
+    match timeout(most.line_time, instantiated).await {
+        Ok(Ok(guest)) => Ok((store, guest)),
+        Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
+            Err(Error::Exhausted)
+        }
+        Ok(Err(error)) => Err(cause(&mut store, &error)),
+        Err(_) => Err(Limit::LineTime(most.line_time).into()),
     }
 }
-
-/// Octets that one call may make the host copy: as much as the contract ever needs, twice.
-const HOSTCALL_OCTETS: usize = 4 * 1024 * 1024;
 
 /// Handles that all instances of a cell may have at once, those of the guest's own resources too:
 /// a table of the host grows with them. The contract needs four, and one more while it is lent.
 const HANDLES: usize = 64;
 
-fn begin_call(store: &mut Store<Cell>) {
+/// Calls `resume` with what was lent for it.
+async fn call_resume(
+    store: &mut Store<Cell>,
+    guest: &Pop3Session,
+    parked: &wit::Parked,
+    connection: &Connection,
+) -> Result<ResourceAny, Error> {
+    let line_time = begin(store, Calling::Resume);
+    let exports = guest.popcell_pop3_session().session();
+    let connection = connection.into();
+    let resumed = exports.call_resume(&mut *store, parked, &connection);
+    let resumed = timeout(line_time, resumed).await;
+    settle(store, resumed)?.map_err(|error| {
+        Error::Refused(match error {
+            wit::ResumeError::UnknownFormat => "unknown-format",
+            wit::ResumeError::CapabilityMismatch => "capability-mismatch",
+        })
+    })
+}
+
+/// A call begins; it may take so long.
+fn begin(store: &mut Store<Cell>, kind: Calling) -> Duration {
     store.set_epoch_deadline(1);
-    store.data_mut().begin_call(Instant::now());
+    let cell = store.data_mut();
+    cell.begin_call(kind, Instant::now());
+    cell.terms().limits.line_time
+}
+
+/// A call is over, as it should be or not.
+fn settle<T>(
+    store: &mut Store<Cell>,
+    called: Result<wasmtime::Result<T>, Elapsed>,
+) -> Result<T, Error> {
+    let cell = store.data_mut();
+    cell.end_call(Instant::now());
+    let limits = cell.terms().limits;
+    match called {
+        Ok(Ok(_)) if cell.computed() >= limits.session_time => {
+            Err(Limit::SessionTime(limits.session_time).into())
+        }
+        Ok(Ok(given)) => Ok(given),
+        Ok(Err(error)) => Err(cause(store, &error)),
+        Err(_) => Err(Limit::LineTime(limits.line_time).into()),
+    }
 }
 
 /// What ended the guest: the host's own reason, if it had one.
 fn cause(store: &mut Store<Cell>, error: &wasmtime::Error) -> Error {
-    let stopped = store.data_mut().stopped.take();
-    stopped.unwrap_or_else(|| match error.downcast_ref::<wasmtime::Trap>() {
-        Some(trap) => Error::Trap(trap.to_string()),
-        None => Error::Trap(error.root_cause().to_string()),
-    })
-}
-
-/// Moves capabilities out of a cell.
-fn release(cell: &mut Cell, parked: wit::Parked) -> Result<Parked, Error> {
-    let foreign = |_| Error::Contract("a capability that is not the cell's");
-    let marks = cell.usage.messages.div_ceil(8);
-    let bound = MAX_STATE_OCTETS + usize::try_from(marks).unwrap_or(0);
-    if parked.state.len() > bound {
-        return Err(Error::Contract(
-            "a state of more than 32 KiB and a bit a message",
-        ));
-    }
-    let maildrop = parked
-        .maildrop
-        .map(|own| cell.table.delete(own))
-        .transpose();
-    let message = parked.message.map(|own| cell.table.delete(own)).transpose();
-    let exchange = parked
-        .exchange
-        .map(|own| cell.table.delete(own))
-        .transpose();
-    let exchange = exchange.map_err(foreign)?;
-    let is_waiting = |exchange: &Exchange| exchange.phase == Phase::Challenged;
-    if !exchange.as_ref().is_none_or(is_waiting) {
-        return Err(Error::Contract("an exchange that waits for no response"));
-    }
-    Ok(Parked {
-        state: parked.state,
-        maildrop: maildrop.map_err(foreign)?.map(|Maildrop(grant)| grant),
-        message: message.map_err(foreign)?.map(|Message(message)| message),
-        exchange: exchange.map(|Exchange { exchange, .. }| exchange),
-        is_logged_in: cell.granted,
-        usage: cell.usage,
-    })
-}
-
-/// Octets of a suspended session's state beside a bit for each message, by the contract.
-const MAX_STATE_OCTETS: usize = 32 * 1024;
-
-/// Moves capabilities into a cell.
-fn admit(cell: &mut Cell, parked: Parked) -> wasmtime::Result<wit::Parked> {
-    cell.granted = parked.is_logged_in;
-    cell.usage = parked.usage;
-    cell.has_open_message = parked.message.is_some();
-    let maildrop = parked.maildrop.map(Maildrop);
-    let message = parked.message.map(Message);
-    let exchange = parked.exchange.map(|exchange| Exchange {
-        exchange,
-        phase: Phase::Challenged,
-    });
-    Ok(wit::Parked {
-        state: parked.state,
-        maildrop: maildrop.map(|maildrop| cell.lend(maildrop)).transpose()?,
-        message: message.map(|message| cell.lend(message)).transpose()?,
-        exchange: exchange.map(|exchange| cell.lend(exchange)).transpose()?,
+    let cell = store.data_mut();
+    let limits = cell.terms().limits;
+    cell.stopped.take().unwrap_or_else(|| {
+        if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
+            return Error::Trap(trap.to_string());
+        }
+        let cause = error.root_cause().to_string();
+        // These two have no type of their own that could be asked for.
+        if cause.contains("fuel allocated for hostcalls") {
+            Limit::CallOctets(limits.call_octets).into()
+        } else if cause.contains("instance count too high") {
+            Limit::Instances(limits.instances).into()
+        } else {
+            Error::Trap(cause)
+        }
     })
 }

@@ -8,23 +8,31 @@
 //! * `registry`: which component a session runs in.
 //! * `instance`: [`Session`], a call at a time.
 //! * `cell`, `host`, `usage`: what a guest owns, what it may call, what it did.
+//! * `limits`, `budget`: what one guest, and all of a tenant together, may use up.
+//! * `park`: sessions between two cells.
 //! * `convert`, `bindings`: the border to the generated types.
 
 mod bindings;
+mod budget;
 mod cell;
 mod convert;
 mod engine;
 mod host;
 mod instance;
+mod limits;
+mod park;
 mod registry;
 mod usage;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 pub use self::{
-    cell::Limits,
+    budget::Budget,
+    cell::Terms,
     engine::EngineOptions,
     instance::Session,
+    limits::{Limit, Limits},
+    park::NotResumed,
     registry::{Version, digest},
     usage::{Read, Usage},
 };
@@ -41,12 +49,6 @@ pub const WIT_VERSION: &str = "0.1.0";
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The component's fault: one call computed for too long.
-    #[error("the component computed for more than {} ms in one call", limit.as_millis())]
-    CallTime {
-        /// The limit.
-        limit: Duration,
-    },
     /// The operator's fault: this component can not be served.
     #[error("the component can not be used: {0}")]
     Component(String),
@@ -59,12 +61,12 @@ pub enum Error {
     /// Nobody's fault: as many cells are alive as there may be.
     #[error("all cells are taken")]
     Exhausted,
-    /// The component's fault: it wanted more memory than it may have.
-    #[error("the component wanted more than {limit} octets of memory")]
-    Memory {
-        /// The limit.
-        limit: usize,
-    },
+    /// The component's fault: it has used up what it may.
+    #[error("the component reached a limit: {0}")]
+    Limit(#[from] Limit),
+    /// Our own fault: a call into the session panicked.
+    #[error("the session was lost")]
+    Lost,
     /// Nobody's fault: the component does not read the state of this session.
     #[error("the component refused the session: {0}")]
     Refused(&'static str),
@@ -150,29 +152,33 @@ impl std::fmt::Debug for Parked {
 #[derive(Debug)]
 pub struct Sandbox {
     registry: Registry,
-    limits: Limits,
+    terms: Terms,
     // Behind the registry: the clock stops when the last component is gone.
     _clock: EpochClock,
 }
 
 impl Sandbox {
-    /// Builds the engine and compiles `wasm`, the component of all sessions; use
-    /// [`EMBEDDED_COMPONENT`] if there is no other.
+    /// Builds the engine and compiles `wasm`, the component of all sessions that are not given
+    /// another one; use [`EMBEDDED_COMPONENT`] if there is no other. `limits` are for them too, as
+    /// far as the engine's options do not say less.
     ///
     /// # Errors
     ///
     /// [`Error::Engine`] and [`Error::Component`], for the operator.
-    pub fn new(options: EngineOptions, call_time: Duration, wasm: &[u8]) -> Result<Self, Error> {
+    pub fn new(options: EngineOptions, limits: Limits, wasm: &[u8]) -> Result<Self, Error> {
         let engine = engine::engine(options)?;
         let clock = EpochClock::start(&engine)?;
         let registry = Registry::new(Version::new(&engine, wasm)?);
         let limits = Limits {
-            memory: options.cell_memory,
-            call_time,
+            memory: limits.memory.min(options.cell_memory),
+            ..limits
         };
         Ok(Self {
             registry,
-            limits,
+            terms: Terms {
+                limits,
+                budget: Arc::new(Budget::new(usize::MAX, None)),
+            },
             _clock: clock,
         })
     }
@@ -187,33 +193,69 @@ impl Sandbox {
         login: Box<dyn capability::Login>,
         connection: &Connection,
     ) -> Result<Session, Error> {
-        Session::new(self.registry.default(), login, connection, self.limits).await
+        self.session_in(self.version(), self.terms.clone(), login, connection)
+            .await
+    }
+
+    /// As [`session`](Self::session), in this component and under these terms.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub async fn session_in(
+        &self,
+        version: Arc<Version>,
+        terms: Terms,
+        login: Box<dyn capability::Login>,
+        connection: &Connection,
+    ) -> Result<Session, Error> {
+        Session::new(version, login, connection, terms).await
     }
 
     /// A session that was suspended, in a new instance.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] if the component does not read the state; [`Error::Exhausted`], or an
-    /// error of the component. The capabilities are dropped then.
+    /// As [`resume_in`](Self::resume_in).
     pub async fn resume(
         &self,
         login: Box<dyn capability::Login>,
         parked: Parked,
         connection: &Connection,
-    ) -> Result<Session, Error> {
-        Session::resume(
-            self.registry.default(),
+    ) -> Result<Session, NotResumed> {
+        self.resume_in(
+            self.version(),
+            self.terms.clone(),
             login,
             parked,
             connection,
-            self.limits,
         )
         .await
     }
 
+    /// As [`resume`](Self::resume), in this component and under these terms.
+    ///
+    /// # Errors
+    ///
+    /// [`NotResumed`] gives the session back as it was: to end it, or to try elsewhere.
+    pub async fn resume_in(
+        &self,
+        version: Arc<Version>,
+        terms: Terms,
+        login: Box<dyn capability::Login>,
+        parked: Parked,
+        connection: &Connection,
+    ) -> Result<Session, NotResumed> {
+        Session::resume(version, login, parked, connection, terms).await
+    }
+
     /// The component of new sessions.
-    pub fn version(&self) -> std::sync::Arc<Version> {
+    pub fn version(&self) -> Arc<Version> {
         self.registry.default()
+    }
+
+    /// What sessions may use up that are given no other terms.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
     }
 }

@@ -48,6 +48,11 @@ impl Version {
         })
     }
 
+    /// Whether this is the same component.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+
     /// SHA-256 of the component, in hex: its name in logs and metrics.
     pub fn digest(&self) -> &str {
         &self.digest

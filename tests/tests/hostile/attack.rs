@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use popcell::sandbox::{EngineOptions, Error, Next, Sandbox, Session};
+use popcell::sandbox::{EngineOptions, Error, Limits, Next, Sandbox, Session};
 use popcell_tests::{fake::World, sandboxed, scene::Scene};
 use tokio::{runtime::Builder, time::timeout};
 
@@ -40,9 +40,9 @@ pub(super) type Row = (&'static [&'static str], Ended);
 /// What ends a session.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ended {
-    CallTime,
     Contract(&'static str),
-    Memory,
+    /// The limit of this name.
+    Limit(&'static str),
     Refused(&'static str),
     /// With these words in the cause.
     Trap(&'static str),
@@ -51,9 +51,8 @@ pub(super) enum Ended {
 impl Ended {
     fn is(self, error: &Error) -> bool {
         match self {
-            Self::CallTime => matches!(error, Error::CallTime { .. }),
             Self::Contract(rule) => *error == Error::Contract(rule),
-            Self::Memory => *error == Error::Memory { limit: MEMORY },
+            Self::Limit(name) => matches!(error, Error::Limit(limit) if limit.name() == name),
             Self::Refused(why) => *error == Error::Refused(why),
             Self::Trap(words) => {
                 matches!(error, Error::Trap(cause) if cause.contains(words))
@@ -64,8 +63,22 @@ impl Ended {
 
 /// A sandbox for so many cells.
 pub(super) fn sandbox(cells: u32, cell_memory: usize, call_time: Duration) -> Arc<Sandbox> {
-    let options = EngineOptions { cells, cell_memory };
-    Arc::new(Sandbox::new(options, call_time, GUEST).unwrap())
+    let limits = Limits {
+        memory: cell_memory,
+        call_time,
+        session_time: 2 * LONG,
+        ..Limits::default()
+    };
+    limited(cells, limits)
+}
+
+/// A sandbox for so many cells with these limits.
+pub(super) fn limited(cells: u32, limits: Limits) -> Arc<Sandbox> {
+    let options = EngineOptions {
+        cells,
+        cell_memory: limits.memory,
+    };
+    Arc::new(Sandbox::new(options, limits, GUEST).unwrap())
 }
 
 /// A world whose first user is `alice`, with two messages.
@@ -159,9 +172,14 @@ async fn begin(sandbox: &Sandbox, world: &World, banner: &str) -> Result<Session
     Ok(session)
 }
 
-/// Sends an order and returns the whole answer.
+/// Sends an order and returns the whole answer. A commit is asked for by a QUIT behind it.
 pub(super) async fn tell(session: &mut Session, order: &str) -> Result<Vec<u8>, Error> {
-    let line = format!("{order}\r\n");
+    let quit = if order.starts_with("COMMIT") {
+        "QUIT\r\n"
+    } else {
+        ""
+    };
+    let line = format!("{order}\r\n{quit}");
     let mut step = session.lines(line.as_bytes(), MAX).await?;
     let mut said = step.output;
     while step.next == Next::More {

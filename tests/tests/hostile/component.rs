@@ -2,9 +2,7 @@
 //!
 //! The message is for the operator, so it has to name what is wrong.
 
-use std::time::Duration;
-
-use popcell::sandbox::{EngineOptions, Error, Sandbox};
+use popcell::sandbox::{EngineOptions, Error, Limits, Sandbox};
 
 use super::attack::MEMORY;
 
@@ -69,7 +67,7 @@ fn refused(what: &str, wasm: &[u8], words: &str) {
         cells: 1,
         cell_memory: MEMORY,
     };
-    let error = Sandbox::new(options, Duration::from_secs(1), wasm).map(drop);
+    let error = Sandbox::new(options, Limits::default(), wasm).map(drop);
     let Err(Error::Component(why)) = &error else {
         panic!("{what}: {error:?}")
     };

@@ -14,18 +14,20 @@ mod component;
 mod parked;
 mod served;
 
-use popcell::sandbox::Error;
+use popcell::sandbox::{Error, Limits};
 
 use attack::{
-    Ended, HASTY, LONG, MEMORY, PATIENT, attack, greeted, run, sandbox, strike, tell, unharmed,
-    world,
+    Ended, HASTY, LONG, MEMORY, PATIENT, attack, greeted, limited, run, sandbox, strike, tell,
+    unharmed, world,
 };
 
 const ASKED: Ended = Ended::Contract("more output than was asked for");
-const CALLS: Ended = Ended::Contract("more than 100,000 calls of the host in one call");
+const CALLS: Ended = Ended::Limit("host_calls");
 const CONSUMED: Ended = Ended::Contract("consumed something else than whole lines");
+const GOES_ON: Ended = Ended::Contract("a session that goes on after its commit");
 const LOGIN: Ended = Ended::Contract("a login after a login");
 const READ: Ended = Ended::Contract("a read of no octets or of more than 1,048,576");
+const TIME: Ended = Ended::Limit("call_time");
 const TURN: Ended = Ended::Contract("an exchange out of turn");
 const WINDOW: Ended = Ended::Contract("a window from message 0 or of more than 4,096 messages");
 
@@ -34,9 +36,9 @@ fn a_guest_that_does_not_stop_is_stopped() {
     attack(
         &HASTY,
         &[
-            (&["SPIN"], Ended::CallTime),
-            (&["HOARD"], Ended::CallTime),
-            (&["AT realloc SPIN"], Ended::CallTime),
+            (&["SPIN"], TIME),
+            (&["HOARD"], TIME),
+            (&["AT realloc SPIN"], TIME),
         ],
     );
 }
@@ -48,7 +50,7 @@ fn a_guest_that_uses_up_stack_memory_or_handles_is_trapped() {
         &[
             (&["RECURSE"], Ended::Trap("call stack exhausted")),
             (&["CALL-DEEP"], Ended::Trap("call stack exhausted")),
-            (&["GROW"], Ended::Memory),
+            (&["GROW"], Ended::Limit("memory")),
             (&["SESSIONS"], Ended::Trap("handle limit exceeded")),
             (
                 &["START NONE", "STARTS PLAIN"],
@@ -85,8 +87,8 @@ fn every_call_of_the_contract_is_limited() {
     ] {
         for (sandbox, order, ended) in [
             (&PATIENT, "TRAP", Ended::Trap("unreachable")),
-            (&PATIENT, "GROW", Ended::Memory),
-            (&HASTY, "SPIN", Ended::CallTime),
+            (&PATIENT, "GROW", Ended::Limit("memory")),
+            (&HASTY, "SPIN", TIME),
         ] {
             strike(sandbox, &[&format!("AT {call} {order}")], ended);
         }
@@ -140,7 +142,6 @@ fn a_session_has_one_login() {
         &[
             (&["LOGIN", "LOGIN"], LOGIN),
             (&["LOGIN", "RELEASE", "LOGIN"], LOGIN),
-            (&["LOGIN", "COMMIT 0", "LOGIN"], LOGIN),
             (&["LOGIN", "APOP"], LOGIN),
             (&["LOGIN", "START PLAIN"], LOGIN),
             (&["START PLAIN", "LOGIN", "BEGIN"], LOGIN),
@@ -195,8 +196,83 @@ fn a_commit_that_is_not_one_removes_nothing() {
                 Ended::Contract("a commit while a message is open"),
             ),
             (&["LOGIN", "COMMITS"], Ended::Trap("unknown handle index")),
+            // It deletes nothing, and ends: nobody would know what it does afterwards.
+            (&["LOGIN", "COMMIT 0"], GOES_ON),
         ],
     );
+}
+
+#[test]
+fn nothing_is_committed_that_no_client_has_asked_for() {
+    let unasked = Ended::Contract("a commit without a QUIT");
+    attack(
+        &PATIENT,
+        &[
+            (&["LOGIN", "UNASKED 1"], unasked),
+            (&["LOGIN", "AT more COMMIT 1"], unasked),
+            (&["LOGIN", "AT overlong COMMIT 1"], unasked),
+            (&["LOGIN", "AT suspend COMMIT 1"], unasked),
+        ],
+    );
+}
+
+#[test]
+fn what_no_line_asks_for_is_not_done() {
+    let login = Ended::Contract("a login that no line asked for");
+    let read = Ended::Contract("a message read without an answer to give");
+    attack(
+        &PATIENT,
+        &[
+            (&["AT greet LOGIN"], login),
+            (&["AT constructor LOGIN"], login),
+            (&["AT more LOGIN"], login),
+            (&["AT resume LOGIN"], login),
+            (&["AT overlong START PLAIN"], login),
+            (&["LOGIN", "AT suspend OPEN 1"], read),
+            (&["LOGIN", "OPEN 1", "AT resume READ 10"], read),
+        ],
+    );
+}
+
+#[test]
+fn an_answer_has_an_end() {
+    let said = Ended::Limit("answer_octets");
+    attack(
+        &PATIENT,
+        &[
+            (&["DRONE 2048"], said),
+            (&["DRONE 1"], said),
+            (&["LOGIN", "UIDS 1 4096", "DRONE 1024"], said),
+        ],
+    );
+}
+
+#[test]
+fn every_further_limit_ends_the_session_that_reaches_it() {
+    let limits = Limits {
+        memory: MEMORY,
+        call_time: LONG,
+        session_time: LONG,
+        ..Limits::default()
+    };
+    let table = Limits {
+        table_elements: 2,
+        ..limits
+    };
+    let instances = Limits {
+        instances: 1,
+        ..limits
+    };
+    // Too small for the guest as it stands.
+    for (limits, name) in [(table, "table_elements"), (instances, "instances")] {
+        let world = world();
+        let end = run(async { greeted(&limited(1, limits), &world).await.unwrap_err() });
+        assert!(
+            matches!(end, Error::Limit(limit) if limit.name() == name),
+            "{name}: {end:?}"
+        );
+        unharmed(&world);
+    }
 }
 
 #[test]
@@ -244,7 +320,7 @@ fn what_the_contract_allows_ends_nothing() {
 #[test]
 fn a_large_cell_does_not_make_the_host_copy_all_of_it() {
     let large = sandbox(2, 16 * MEMORY, LONG);
-    let fuel = Ended::Trap("fuel");
+    let fuel = Ended::Limit("call_octets");
     attack(
         &large,
         &[

@@ -2,7 +2,7 @@
 //!
 //! What a guest says of itself then is as hostile as everything else.
 
-use popcell::sandbox::{Error, Sandbox, Session};
+use popcell::sandbox::{Error, NotResumed, Sandbox, Session};
 use popcell_tests::{fake::World, sandboxed};
 
 use super::{
@@ -53,6 +53,35 @@ fn a_session_that_is_refused_releases_its_maildrop() {
 }
 
 #[test]
+fn a_session_that_is_refused_goes_on_elsewhere_as_it_was() {
+    for order in ["REFUSE", "TRAP", "GROW", "KEEP-REFUSE"] {
+        let world = world();
+        let connection = sandboxed::connection(&world.scene().connection);
+        run(async {
+            let mut session = greeted(&PATIENT, &world).await.unwrap();
+            for line in ["LOGIN", "OPEN 1", "READ 10", &format!("AT resume {order}")] {
+                tell(&mut session, line).await.unwrap();
+            }
+            let parked = session.suspend().await.unwrap();
+            let refused = PATIENT.resume(world.host().lend(), parked, &connection);
+            let mut parked = refused.await.unwrap_err().parked;
+            assert!(world.is_locked(0), "{order}");
+            // What it was told to do with itself is its state; another component has no ear for it.
+            parked.state.clear();
+            let resumed = PATIENT.resume(world.host().lend(), *parked, &connection);
+            let mut session = resumed.await.unwrap();
+            assert!(session.is_logged_in(), "{order}");
+            assert_eq!(
+                tell(&mut session, "READ 10").await.unwrap(),
+                b"+OK\r\n",
+                "{order}"
+            );
+        });
+        unharmed(&world);
+    }
+}
+
+#[test]
 fn what_a_session_may_do_once_it_may_not_do_again_in_another_cell() {
     let open = Ended::Contract("a second open message");
     attack(
@@ -89,7 +118,6 @@ pub(super) async fn park(
 ) -> Result<Session, Error> {
     let connection = sandboxed::connection(&world.scene().connection);
     let parked = session.suspend().await?;
-    sandbox
-        .resume(world.host().lend(), parked, &connection)
-        .await
+    let resumed = sandbox.resume(world.host().lend(), parked, &connection);
+    resumed.await.map_err(|NotResumed { error, .. }| error)
 }

@@ -3,13 +3,7 @@
 use std::sync::Arc;
 
 use popcell::{sandbox::Sandbox, services::Services};
-use popcell_tests::{
-    client::Client,
-    ends,
-    fake::World,
-    served,
-    server::{self, Running},
-};
+use popcell_tests::{client::Client, ends, fake::World, served, server::Running};
 
 use super::attack::{HASTY, PATIENT, world};
 
@@ -17,6 +11,7 @@ use super::attack::{HASTY, PATIENT, world};
 type Row = (&'static [&'static str], &'static str);
 
 const BREACH: &str = "component_breach";
+const LIMIT: &str = "component_limit";
 const TRAPPED: &str = "component_trapped";
 
 #[test]
@@ -24,10 +19,9 @@ fn a_guest_that_fails_costs_its_own_session_and_is_logged() {
     let rows: &[Row] = &[
         (&["TRAP"], TRAPPED),
         (&["RECURSE"], TRAPPED),
-        (&["GROW"], TRAPPED),
+        (&["GROW"], LIMIT),
         (&["LENGTH 100000000"], TRAPPED),
         (&["LOGIN", "OPEN 1", "TRAP"], TRAPPED),
-        (&["LOGIN", "COMMITS"], TRAPPED),
         (&["AT constructor TRAP"], TRAPPED),
         (&["AT greet TRAP"], TRAPPED),
         (&["AT more TRAP"], TRAPPED),
@@ -36,8 +30,8 @@ fn a_guest_that_fails_costs_its_own_session_and_is_logged() {
     for (orders, reason) in rows {
         strike(&PATIENT, orders, reason);
     }
-    strike(&HASTY, &["SPIN"], TRAPPED);
-    strike(&HASTY, &["AT constructor SPIN"], TRAPPED);
+    strike(&HASTY, &["SPIN"], LIMIT);
+    strike(&HASTY, &["AT constructor SPIN"], LIMIT);
 }
 
 #[test]
@@ -48,10 +42,11 @@ fn a_guest_that_breaks_the_contract_costs_its_own_session_and_is_logged() {
         (&["AT more MUTE"], BREACH),
         (&["AT greet FLOOD 1025"], BREACH),
         (&["START-TLS"], BREACH),
-        (&["GUESS"], BREACH),
+        (&["GUESS"], LIMIT),
         (&["LOGIN", "LOGIN"], BREACH),
-        (&["LOGIN", "CALLS"], BREACH),
+        (&["LOGIN", "CALLS"], LIMIT),
         (&["LOGIN", "COMMIT 3"], BREACH),
+        (&["LOGIN", "COMMITS"], BREACH),
     ];
     for (orders, reason) in rows {
         strike(&PATIENT, orders, reason);
@@ -100,10 +95,9 @@ fn start(sandbox: &Arc<Sandbox>, world: &World, banner: &str) -> Running {
     config.session.greeting = banner.to_owned();
     config.limits.failed_logins = 3;
     let backends = Arc::new(world.clone());
-    let services = Services {
-        sandbox: Arc::clone(sandbox),
-        ..server::services(Arc::<World>::clone(&backends), backends)
-    };
+    let sandbox = Arc::clone(sandbox);
+    let services = Services::of(&config, Arc::<World>::clone(&backends), backends, sandbox);
+    let services = services.unwrap();
     Running::start_with(&config, services).unwrap()
 }
 

@@ -35,7 +35,7 @@ pub struct Error {
 /// The users of one file.
 pub struct PasswdFile {
     watched: Arc<Watched<Directory>>,
-    hasher: Hasher,
+    hasher: Arc<Hasher>,
 }
 
 impl PasswdFile {
@@ -48,13 +48,13 @@ impl PasswdFile {
     ///
     /// If the file cannot be read. If that happens later on, logins fail as [`Denial::Temporary`]
     /// until it can be read again.
-    pub fn open(path: impl Into<PathBuf>, hasher: Hasher) -> Result<Self, Error> {
+    pub fn open(path: impl Into<PathBuf>, hasher: impl Into<Arc<Hasher>>) -> Result<Self, Error> {
         let path = path.into();
         let watched =
             Watched::open(path.clone(), parse).map_err(|source| Error { path, source })?;
         Ok(Self {
             watched: Arc::new(watched),
-            hasher,
+            hasher: hasher.into(),
         })
     }
 

@@ -192,12 +192,15 @@ impl Fixture {
     fn of(users: Users, store: Store) -> Self {
         let (users, store) = (Arc::new(users), Arc::new(store));
         let context = LoginContext {
+            tenant: "".into(),
             auth: users.clone(),
             mailbox: store.clone(),
             attempts: Arc::new(Attempts::new(attempts::Limits::default()).expect("a random key")),
             max_refused: 3,
             host: Arc::from("example.org"),
             announce: Arc::new(["EXPIRE NEVER".to_owned()]),
+            login_delay: None,
+            quota: Arc::default(),
         };
         Self {
             users,
@@ -220,7 +223,8 @@ impl Fixture {
             password: true,
             mechanisms: mechanisms.map(|mechanism| mechanism.name).collect(),
         };
-        SessionLogin::under(Arc::clone(&self.context), channel, circumstances)
+        let whole = Whole(Arc::clone(&self.context));
+        SessionLogin::under(Arc::new(whole), channel, circumstances)
     }
 
     /// A connection that offers nothing.

@@ -23,6 +23,7 @@ async fn a_right_password_gives_the_maildrop_at_once() {
         method: Some("PLAIN"),
         user: Some(b"alice".as_slice().into()),
         logged_in: Some("alice".to_owned()),
+        tenant: Some("".into()),
         ..Record::default()
     };
     assert_eq!(watch.record(), expected);

@@ -179,7 +179,9 @@ impl Deeds {
             "READS" => loop {
                 drop(self.messages.first()?.read(1));
             },
-            "COMMIT" => Answer::to(Maildrop::commit(self.maildrop.take()?, &mark(first))),
+            "COMMIT" | "UNASKED" => {
+                Answer::to(Maildrop::commit(self.maildrop.take()?, &mark(first)))
+            }
             "COMMITS" => Answer::to(commit_twice(self.maildrop.take()?)),
             "FORGED" => summarize(FORGED_HANDLE),
             "CONFUSED" => summarize(self.messages.first()?.handle()),
@@ -204,6 +206,10 @@ fn lie(word: &str, rest: &str) -> Option<Answer> {
         },
         "MUTE" => Answer {
             output: Vec::new(),
+            ..Answer::then(wit::Next::More)
+        },
+        "DRONE" => Answer {
+            output: vec![b'x'; size(rest)],
             ..Answer::then(wit::Next::More)
         },
         "START-TLS" => Answer::then(wit::Next::StartTls),

@@ -43,13 +43,19 @@ struct Session(RefCell<Orders>);
 struct Orders {
     /// An order for one of the calls that are to come.
     armed: Option<(String, String)>,
+    /// What every `more` says, and does not come to an end with.
+    drone: Option<String>,
     deeds: Deeds,
 }
 
 impl Orders {
     /// Takes the banner for the first order, if it is one.
     fn new(banner: &str, deeds: Deeds) -> Self {
-        let mut orders = Self { armed: None, deeds };
+        let mut orders = Self {
+            armed: None,
+            drone: None,
+            deeds,
+        };
         orders.arm(banner);
         orders
     }
@@ -84,6 +90,9 @@ impl Orders {
         };
         if self.armed.as_ref().is_some_and(|(call, _)| call == "more") {
             answer.next = wit::Next::More;
+        }
+        if order.starts_with("DRONE") {
+            self.drone = Some(order.to_owned());
         }
         let whole = u32::try_from(line.len()).unwrap_or(u32::MAX);
         answer.step(whole)
@@ -128,7 +137,11 @@ impl wit::GuestSession for Session {
     }
 
     fn more(&self, _: u32) -> wit::Step {
-        let answer = self.0.borrow_mut().at("more");
+        let orders = &mut *self.0.borrow_mut();
+        let answer = match &orders.drone {
+            Some(order) => Some(orders.deeds.obey(order)),
+            None => orders.at("more"),
+        };
         answer.unwrap_or_else(Answer::plain).step(0)
     }
 
@@ -146,6 +159,11 @@ impl wit::GuestSession for Session {
         if order == "REFUSE" {
             return Err(wit::ResumeError::UnknownFormat);
         }
+        if order == "KEEP-REFUSE" {
+            // It does not let go of what it was lent.
+            core::mem::forget((parked.maildrop, parked.message, parked.exchange));
+            return Err(wit::ResumeError::UnknownFormat);
+        }
         let mut deeds = Deeds {
             maildrop: parked.maildrop,
             messages: parked.message.into_iter().collect(),
@@ -153,7 +171,11 @@ impl wit::GuestSession for Session {
             ..Deeds::default()
         };
         deeds.obey(&order);
-        let orders = Orders { armed: None, deeds };
+        let orders = Orders {
+            armed: None,
+            drone: None,
+            deeds,
+        };
         Ok(wit::Session::new(Self(RefCell::new(orders))))
     }
 }
