@@ -211,7 +211,7 @@ fn root() -> PathBuf {
 
 /// Every source of the workspace.
 fn all() -> Vec<Source> {
-    ["component", "host", "tests"]
+    ["benches", "component", "host", "tests"]
         .iter()
         .flat_map(|folder| sources(folder, |_| true))
         .collect()

@@ -1,0 +1,173 @@
+//! The Maildirs of a server: which there are, how they are written, what is left in them.
+//!
+//! Every server has its own, with the same content. What the messages say is in `letters.rs`.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use crate::letters::Letter;
+
+/// The password of everybody.
+pub(crate) const PASSWORD: &str = "secret";
+
+/// When the first message was delivered, in seconds since 1970.
+const FIRST_DELIVERY: u64 = 1_700_000_000;
+
+/// A kind of mailbox.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// A few small messages, for sessions and memory.
+    Few,
+    /// Many messages of ordinary size.
+    Small,
+    /// Messages with a picture.
+    Medium,
+    /// Messages of the size that servers often allow at most.
+    Large,
+    /// Messages that are retrieved and deleted.
+    Drain,
+}
+
+/// How many mailboxes of a kind there are, and what is in each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) users: usize,
+    pub(crate) messages: usize,
+    /// Of a message's file.
+    pub(crate) octets: usize,
+}
+
+/// The shapes of all kinds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shapes {
+    pub(crate) few: Shape,
+    pub(crate) small: Shape,
+    pub(crate) medium: Shape,
+    pub(crate) large: Shape,
+    pub(crate) drain: Shape,
+}
+
+/// The Maildirs of one server.
+#[derive(Clone, Debug)]
+pub(crate) struct Maildirs {
+    /// One directory for each user.
+    pub(crate) root: PathBuf,
+    /// Whose they are; none: ours.
+    pub(crate) owner: Option<u32>,
+    pub(crate) shapes: Shapes,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Few,
+        Self::Small,
+        Self::Medium,
+        Self::Large,
+        Self::Drain,
+    ];
+
+    /// The name of a user with such a mailbox, counted from 0.
+    pub(crate) fn user(self, index: usize) -> String {
+        let name = match self {
+            Self::Few => "few",
+            Self::Small => "small",
+            Self::Medium => "medium",
+            Self::Large => "large",
+            Self::Drain => "drain",
+        };
+        format!("{name}{index}")
+    }
+}
+
+impl Shape {
+    /// What is in each of the mailboxes.
+    pub(crate) fn letters(self) -> Vec<Letter> {
+        (1..=self.messages)
+            .map(|number| Letter::new(self.octets, number))
+            .collect()
+    }
+}
+
+impl Shapes {
+    pub(crate) fn of(&self, kind: Kind) -> Shape {
+        match kind {
+            Kind::Few => self.few,
+            Kind::Small => self.small,
+            Kind::Medium => self.medium,
+            Kind::Large => self.large,
+            Kind::Drain => self.drain,
+        }
+    }
+}
+
+impl Maildirs {
+    /// Writes all mailboxes of a kind as deliveries have left them. What was in them is gone.
+    pub(crate) fn write(&self, kind: Kind) -> io::Result<()> {
+        let shape = self.shapes.of(kind);
+        let letters = shape.letters();
+        for index in 0..shape.users {
+            self.fill(&self.root.join(kind.user(index)), &letters)?;
+        }
+        Ok(())
+    }
+
+    /// How many files there are in a user's folders.
+    pub(crate) fn left(&self, kind: Kind, index: usize) -> io::Result<usize> {
+        let maildir = self.root.join(kind.user(index));
+        let mut left = 0;
+        for folder in ["cur", "new"] {
+            left += fs::read_dir(maildir.join(folder))?.count();
+        }
+        Ok(left)
+    }
+
+    /// All users in Dovecot's passwd-file format.
+    pub(crate) fn passwd(&self) -> String {
+        let owner = self.owner.unwrap_or_default();
+        let mut text = String::new();
+        for kind in Kind::ALL {
+            for index in 0..self.shapes.of(kind).users {
+                let user = kind.user(index);
+                let home = self.root.join(&user);
+                let home = home.display();
+                text += &format!("{user}:{{PLAIN}}{PASSWORD}:{owner}:{owner}::{home}::\n");
+            }
+        }
+        text
+    }
+
+    fn fill(&self, maildir: &Path, letters: &[Letter]) -> io::Result<()> {
+        match fs::remove_dir_all(maildir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => fs::create_dir_all(maildir)?,
+        }
+        self.give_away(maildir)?;
+        for folder in ["cur", "new", "tmp"] {
+            let folder = maildir.join(folder);
+            fs::create_dir(&folder)?;
+            self.give_away(&folder)?;
+        }
+        for (number, letter) in (0..).zip(letters) {
+            let delivery = FIRST_DELIVERY + number;
+            let path = maildir.join(format!("new/{delivery}.M{number}P1.bench"));
+            let mut file = File::create(&path)?;
+            file.write_all(&letter.stored)?;
+            // Some servers take the order from here.
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(delivery))?;
+            self.give_away(&path)?;
+        }
+        Ok(())
+    }
+
+    fn give_away(&self, path: &Path) -> io::Result<()> {
+        match self.owner {
+            Some(owner) => chown(path, Some(owner), Some(owner)),
+            None => Ok(()),
+        }
+    }
+}

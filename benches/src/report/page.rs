@@ -1,0 +1,60 @@
+//! The page BENCHMARKS.md: what was measured, on what, and how to do it again.
+
+use super::{Results, table};
+
+const HEAD: &str = "\
+# Benchmarks
+
+What Popcell costs, beside Dovecot and beside a floor. Written by the command at the end of this page.
+
+**CPU** is user and system time of the server's whole process tree for each operation, the steadiest
+figure that a machine has that does other things as well. Ratios are what to compare: absolute figures
+differ between machines, and rates and latencies show what else the machine was doing.
+**The floor** is the least that a server on tokio can do: it answers `+OK` or sends what was prepared, and
+knows no protocol, no user and no file. *to floor* says how many times its CPU a server needs, *goal* how
+many Popcell is to need at most. **memory** is the proportional set size (PSS) of the process tree for each
+connection: what is more than without them.
+
+Every octet of every message was compared with its file. A run with an error is no figure.
+
+";
+
+const TAIL: &str = "
+* All servers have the same Maildirs and the same users with passwords in the clear, a fresh process for each
+  turn, and a log in a file. They take turns (A B C, A B C); figures are medians.
+* *dovecot* is what an installation does that sets nothing but users, mail and certificates: a process for
+  each session. *dovecot-tuned* uses processes again, has many clients in each, remembers passwords, and
+  does not synchronise what it writes (`mail_fsync = never`); Popcell always does.
+* Idle connections of Dovecot are fewer (64 and 256), since it has a process for each, or a limit.
+* *tls-resumed* has errors where a server does not resume a session that it gave a ticket for.
+* The mailbox of *drain* is as delivered, and seen by the server for the first time; a new session
+  and a look into the folders show afterwards that nothing is left.
+
+## Do it again
+
+```console
+$ cargo run --release -p popcell-bench -- run --json docs/benchmarks.json \\
+    --svg docs/benchmarks.svg --markdown BENCHMARKS.md
+```
+
+Dovecot is compared if it is installed (Debian: `apt-get install dovecot-pop3d`) and root runs this; with
+`--peer twisted` a server of Twisted is, too. `popcell-bench noop` is one row alone, `--help` has the sizes.
+";
+
+pub(super) fn page(results: &Results) -> String {
+    let mut text = HEAD.to_owned();
+    text += &table(results);
+    text += "\n![CPU as a multiple of the floor](docs/benchmarks.svg)\n\n## What was measured\n\n";
+    text += &format!(
+        "* {}.\n* {}.\n",
+        results.machine.describe(),
+        results.settings
+    );
+    for column in &results.servers {
+        text += &format!("* {}: {}.\n", column.server, column.version);
+    }
+    for (row, _) in results.rows() {
+        text += &format!("* `{}`: {}, for each {}.\n", row.name, row.title, row.unit);
+    }
+    text + TAIL
+}

@@ -1,0 +1,113 @@
+//! The servers that are compared: whether they are here, and how they are started.
+//!
+//! Each has its configuration and its Maildirs in a directory of its own, and ports of loopback.
+
+mod dovecot;
+mod floor;
+mod popcell;
+mod process;
+mod setting;
+mod twisted;
+
+use std::{io, net::SocketAddr};
+
+use clap::ValueEnum;
+
+pub(crate) use self::{
+    popcell::build,
+    process::Process,
+    setting::{Place, Setting},
+};
+use crate::maildirs::Shape;
+
+/// A server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Server {
+    /// Popcell as it is in this tree.
+    Popcell,
+    /// What only answers +OK.
+    Floor,
+    /// Dovecot as it is without settings.
+    Dovecot,
+    /// Dovecot with processes that are used again and several clients in each.
+    DovecotTuned,
+    /// A server of Twisted, the Python library.
+    Twisted,
+}
+
+/// A server that runs until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    pub(crate) plain: SocketAddr,
+    pub(crate) tls: SocketAddr,
+}
+
+impl Server {
+    /// Those that are compared if nobody says otherwise.
+    pub(crate) const USUAL: [Self; 4] = [
+        Self::Floor,
+        Self::Popcell,
+        Self::Dovecot,
+        Self::DovecotTuned,
+    ];
+
+    /// For the command line and for directories.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Popcell => "popcell",
+            Self::Floor => "floor",
+            Self::Dovecot => "dovecot",
+            Self::DovecotTuned => "dovecot-tuned",
+            Self::Twisted => "twisted",
+        }
+    }
+
+    /// Its version if it can be started here.
+    ///
+    /// # Errors
+    ///
+    /// What somebody has to do who wants to have it here.
+    pub(crate) fn look_for(self) -> Result<String, String> {
+        match self {
+            Self::Popcell => popcell::version().map_err(|error| error.to_string()),
+            Self::Floor => Ok("tokio, +OK only".to_owned()),
+            Self::Dovecot | Self::DovecotTuned => dovecot::look_for(),
+            Self::Twisted => twisted::look_for(),
+        }
+    }
+
+    /// Connections that it is asked to hold at the same time, at most.
+    pub(crate) fn most_connections(self) -> usize {
+        match self {
+            Self::Popcell | Self::Floor | Self::Twisted => usize::MAX,
+            // Without settings it is a process for each, and a hundred of them before login.
+            Self::Dovecot => 64,
+            Self::DovecotTuned => 256,
+        }
+    }
+
+    /// Whose the Maildirs have to be; none: ours.
+    pub(crate) fn owner(self) -> Option<u32> {
+        match self {
+            Self::Dovecot | Self::DovecotTuned => Some(dovecot::OWNER),
+            Self::Popcell | Self::Floor | Self::Twisted => None,
+        }
+    }
+
+    /// Starts it. It accepts connections then.
+    pub(crate) fn start(
+        self,
+        setting: &Setting,
+        place: &Place,
+        shape: Shape,
+    ) -> io::Result<Running> {
+        match self {
+            Self::Popcell => popcell::start(setting, place),
+            Self::Floor => floor::start(setting, place, shape),
+            Self::Dovecot => dovecot::start(setting, place, dovecot::DEFAULT),
+            Self::DovecotTuned => dovecot::start(setting, place, dovecot::TUNED),
+            Self::Twisted => twisted::start(setting, place),
+        }
+    }
+}
