@@ -3,6 +3,7 @@
 Called by the benchmark with the directory of Maildirs, a certificate and its key.
 """
 
+import os
 import sys
 
 from twisted.cred import checkers, credentials, portal
@@ -15,11 +16,28 @@ from zope.interface import implementer
 MAILDIRS, CERTIFICATE, KEY = sys.argv[1:4]
 
 
+class Mailbox(maildir.MaildirMailbox):
+    """What the library has, but for what mixes text and octets in it."""
+
+    def getMessage(self, index):
+        return open(self.list[index], "rb")
+
+    def deleteMessage(self, index):
+        self.deleted[self.list[index]] = index
+        self.list[index] = 0
+
+    def sync(self):
+        for path in self.deleted:
+            os.remove(path)
+        self.deleted.clear()
+
+
 @implementer(portal.IRealm)
 class Realm:
     def requestAvatar(self, avatar, mind, *interfaces):
         name = avatar.decode() if isinstance(avatar, bytes) else avatar
-        mailbox = maildir.MaildirMailbox(f"{MAILDIRS}/{name}")
+        # It mixes its own octets with the path, so the path has to be octets as well.
+        mailbox = Mailbox(f"{MAILDIRS}/{name}".encode())
         return pop3.IMailbox, mailbox, lambda: None
 
 

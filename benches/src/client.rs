@@ -2,14 +2,20 @@
 //!
 //! Knows one connection. How it is made is in `door.rs`.
 
-use std::io;
+use std::{io, time::Duration};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    time::timeout,
+};
 
 use crate::maildirs::PASSWORD;
 
 /// Octets that one read takes.
 const READ_OCTETS: usize = 64 * 1024;
+
+/// How long a server may be silent when it is its turn.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection, with TLS or without.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
@@ -20,11 +26,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The connection failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// The server ended the connection before its time.
     #[error("the server closed the connection")]
     Closed,
+    /// The server says nothing.
+    #[error("the server does not answer")]
+    Silent,
     /// An answer other than +OK.
     #[error("refused: {0}")]
     Refused(String),
@@ -72,12 +81,12 @@ impl Client {
     /// QUIT, and the end of the connection.
     pub(crate) async fn quit(mut self) -> Result<(), Error> {
         self.command("QUIT\r\n").await?;
-        match self.stream.read(&mut self.buffer).await {
+        match self.read().await {
             Ok(0) => Ok(()),
             // Some servers say no goodbye inside of TLS.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
             Ok(_) => Err(Error::Unexpected("octets behind QUIT".to_owned())),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 
@@ -146,12 +155,16 @@ impl Client {
     }
 
     async fn fill(&mut self) -> Result<(), Error> {
-        let read = self.stream.read(&mut self.buffer).await?;
-        self.unread = 0..read;
-        if read == 0 {
-            return Err(Error::Closed);
+        self.unread = 0..self.read().await?;
+        match self.unread.is_empty() {
+            true => Err(Error::Closed),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<usize, Error> {
+        let read = timeout(PATIENCE, self.stream.read(&mut self.buffer)).await;
+        Ok(read.map_err(|_| Error::Silent)??)
     }
 }
 

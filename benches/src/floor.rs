@@ -77,9 +77,11 @@ async fn serve(preparation: &Preparation) -> io::Result<()> {
     let for_tls = Arc::clone(&prepared);
     tokio::spawn(async move {
         while let Ok((stream, _)) = tls.accept().await {
+            stream.set_nodelay(true)?;
             let (acceptor, prepared) = (acceptor.clone(), Arc::clone(&for_tls));
             tokio::spawn(async move { answer(acceptor.accept(stream).await?, &prepared).await });
         }
+        io::Result::Ok(())
     });
     loop {
         let (stream, _) = plain.accept().await?;

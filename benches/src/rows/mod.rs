@@ -24,10 +24,10 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A client met an error before the measurement.
-    #[error("{0}")]
+    #[error(transparent)]
     Client(#[from] client::Error),
     /// The system.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
