@@ -27,6 +27,8 @@ const TAIL: &str = "
   does not synchronise what it writes (`mail_fsync = never`); Popcell always does.
 * Idle connections of Dovecot are fewer (64 and 256), since it has a process for each, or a limit.
 * *tls-resumed* has errors where a server does not resume a session that it gave a ticket for.
+* All load comes from one thread of another process. Where CPU times rate is far below one processor, the
+  rate and the latencies are the client's, not the server's; with TLS more than anywhere.
 * The mailbox of *drain* is as delivered, and seen by the server for the first time; a new session
   and a look into the folders show afterwards that nothing is left.
 

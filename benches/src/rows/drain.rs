@@ -50,7 +50,7 @@ async fn verify(target: &Target, mail: &Mail, sample: &mut Sample) -> Result<(),
             sample.errors += 1;
             sample
                 .first_error
-                .get_or_insert(format!("{left} files are left, STAT says {stat}"));
+                .get_or_insert_with(|| format!("{left} files are left, STAT says {stat}"));
         }
     }
     Ok(())

@@ -90,7 +90,7 @@ fn sum_up<W>(done: Vec<Done<W>>, seconds: f64, cpu: Duration) -> Sample {
         latencies.extend(one.latencies);
         if let Some(error) = one.error {
             sample.errors += 1;
-            sample.first_error.get_or_insert(error.to_string());
+            sample.first_error.get_or_insert_with(|| error.to_string());
         }
     }
     sample.set_latencies(latencies);
