@@ -72,6 +72,7 @@ impl Reception {
             sandbox,
             tls,
             delays,
+            tenancy: _,
         } = services;
         Ok(Self {
             sandbox,

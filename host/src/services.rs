@@ -2,15 +2,20 @@
 //!
 //! The one place where backends are chosen. Opens files; listens nowhere.
 
+mod tenancy;
+
 use std::{
     fs::{self, DirBuilder},
     io,
     os::unix::fs::DirBuilderExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use arc_swap::ArcSwap;
+
+use self::tenancy::Commons;
+pub use self::tenancy::{Changes, Tenancy};
 
 use crate::{
     account::Account,
@@ -20,21 +25,17 @@ use crate::{
         fixed::FixedUsers,
         hasher::{self, Hasher},
         passwd_file::{self, PasswdFile},
-        sasl::Mechanism,
         scheme::{self, StoredPassword},
         scram::{SaltKey, SaltKeyError},
     },
     config::{self, Config, Uidl, Users},
-    login::{
-        LoginContext,
-        delay::{self, Delays},
-    },
+    login::delay::{self, Delays},
     mailbox::{
         Mailbox,
         maildir::{self, Maildir},
     },
-    sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox, Terms, Version},
-    tenant::{NoUsers, SessionPolicy, Tenant, Tenants},
+    sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox},
+    tenant::{NoUsers, Tenants},
     tls::{self, Tls},
 };
 
@@ -76,9 +77,27 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// A tenant can not be served.
+    #[error("tenant {name}: {cause}")]
+    Tenant {
+        /// Its name.
+        name: String,
+        /// Why not.
+        cause: Box<Error>,
+    },
     /// There are no users.
     #[error(transparent)]
     Tenants(#[from] NoUsers),
+    /// The configuration was read again, and wants larger cells than there can be.
+    #[error(
+        "cell_memory of {wanted} octets needs a restart: the server was started for cells of {most}"
+    )]
+    CellMemory {
+        /// What is wanted.
+        wanted: usize,
+        /// What can be had.
+        most: usize,
+    },
     /// The certificates can not be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -101,10 +120,12 @@ pub struct Services {
     pub tls: Option<Arc<Tls>>,
     /// When users logged in last, if LOGIN-DELAY is enforced.
     pub delays: Option<Arc<Delays>>,
+    /// What reads the configuration again; not there for an embedder, who has none.
+    pub(crate) tenancy: Option<Arc<Tenancy>>,
 }
 
 impl Services {
-    /// Opens what the configuration names: the users, the mail store, the component.
+    /// Opens what the configuration names: the users, the mail stores, the components.
     ///
     /// # Errors
     ///
@@ -121,11 +142,18 @@ impl Services {
             })?;
         }
         let sandbox = Arc::new(sandbox(config)?);
-        let services = Self::of(config, auth(config)?, mailbox(config)?, sandbox)?;
+        let commons = Commons {
+            hasher: Arc::new(hasher(config)?),
+            attempts: Arc::new(attempts(config)?),
+            sandbox: Arc::clone(&sandbox),
+        };
+        let tenancy = Arc::new(Tenancy::open(config, commons)?);
         Ok(Self {
-            delays: delays(config)?,
+            tenants: tenancy.tenants(),
+            sandbox,
             tls: config.tls.clone().map(Tls::load).transpose()?.map(Arc::new),
-            ..services
+            delays: delays(config)?,
+            tenancy: Some(tenancy),
         })
     }
 
@@ -141,65 +169,36 @@ impl Services {
         mailbox: Arc<dyn Mailbox>,
         sandbox: Arc<Sandbox>,
     ) -> Result<Self, Error> {
-        let attempts = Attempts::new(attempts::Limits {
-            first: config.limits.failed_login_delay,
-            ..attempts::Limits::default()
-        })?;
-        let policy = Arc::new(policy(&config.session, sandbox.version(), sandbox.terms())?);
-        let login = LoginContext {
-            tenant: "".into(),
-            auth,
-            mailbox,
-            attempts: Arc::new(attempts),
-            max_refused: config.limits.failed_logins,
-            host: config.session.hostname.as_str().into(),
-            announce: Arc::clone(&policy.announce),
-            login_delay: None,
-            quota: Arc::default(),
-        };
-        let tenant = Tenant {
-            domains: Vec::new(),
-            login: Arc::new(login),
-            policy: Arc::clone(&policy),
-        };
-        let tenants = Tenants::new(policy, Some(Arc::new(tenant)), Vec::new())?;
+        let attempts = Arc::new(attempts(config)?);
+        let tenants = tenancy::single(config, auth, mailbox, attempts, &sandbox)?;
         Ok(Self {
             tenants: Arc::new(ArcSwap::from_pointee(tenants)),
             sandbox,
             tls: None,
             delays: None,
+            tenancy: None,
         })
     }
 }
 
-/// What sessions are served with.
-fn policy(
-    session: &config::Session,
-    version: Arc<Version>,
-    terms: &Terms,
-) -> Result<SessionPolicy, Error> {
-    let mechanisms = session
-        .mechanisms
-        .iter()
-        .map(|name| Mechanism::find(name).ok_or_else(|| Error::UnknownMechanism(name.clone())));
-    Ok(SessionPolicy {
-        greeting: session.greeting.clone(),
-        apop: session.apop,
-        mechanisms: mechanisms.collect::<Result<_, _>>()?,
-        announce: session.announce().into(),
-        version,
-        terms: terms.clone(),
-    })
-}
-
-fn auth(config: &Config) -> Result<Arc<dyn Auth>, Error> {
-    let threads = config.limits.hash_threads;
+fn hasher(config: &Config) -> Result<Hasher, Error> {
     let limits = hasher::Limits {
-        threads,
+        threads: config.limits.hash_threads,
         ..hasher::Limits::default()
     };
-    let hasher = Hasher::with_salts(limits, salts(config)?)?;
-    Ok(match &config.users {
+    Ok(Hasher::with_salts(limits, salts(config)?)?)
+}
+
+fn attempts(config: &Config) -> Result<Attempts, Error> {
+    Ok(Attempts::new(attempts::Limits {
+        first: config.limits.failed_login_delay,
+        ..attempts::Limits::default()
+    })?)
+}
+
+fn auth(users: &Users, hasher: &Arc<Hasher>) -> Result<Arc<dyn Auth>, Error> {
+    let hasher = Arc::clone(hasher);
+    Ok(match users {
         Users::PasswdFile(path) => Arc::new(PasswdFile::open(path, hasher)?),
         Users::One { name, password } => {
             let account = Account {
@@ -230,10 +229,10 @@ fn salts(config: &Config) -> Result<SaltKey, Error> {
     })
 }
 
-fn mailbox(config: &Config) -> Result<Arc<dyn Mailbox>, Error> {
-    let mut options = maildir::Options::new(config.mailbox.maildir.clone());
-    options.create = config.mailbox.create;
-    options.uidl = match config.mailbox.uidl {
+fn mailbox(mailbox: &config::Mailbox) -> Result<Arc<dyn Mailbox>, Error> {
+    let mut options = maildir::Options::new(mailbox.maildir.clone());
+    options.create = mailbox.create;
+    options.uidl = match mailbox.uidl {
         Uidl::Auto => maildir::Uidl::Auto,
         Uidl::Filename => maildir::Uidl::Filename,
     };
@@ -247,20 +246,20 @@ fn mailbox(config: &Config) -> Result<Arc<dyn Mailbox>, Error> {
 /// [`Error::Component`] and [`Error::Sandbox`].
 pub fn sandbox(config: &Config) -> Result<Sandbox, Error> {
     let limits = &config.limits;
+    let tenants = config.tenants.iter().map(|tenant| tenant.cell.memory);
     let options = EngineOptions {
         cells: limits.connections,
-        cell_memory: limits.cell.memory,
+        cell_memory: tenants.fold(limits.cell.memory, usize::max),
     };
-    let sandbox = match &config.component {
-        Some(path) => {
-            let read = fs::read(path);
-            let wasm = read.map_err(|source| Error::Component {
-                path: path.clone(),
-                source,
-            })?;
-            Sandbox::new(options, limits.cell, &wasm)
-        }
-        None => Sandbox::new(options, limits.cell, EMBEDDED_COMPONENT),
-    };
-    Ok(sandbox?)
+    let wasm = config.component.as_deref().map(component).transpose()?;
+    let wasm = wasm.as_deref().unwrap_or(EMBEDDED_COMPONENT);
+    Ok(Sandbox::new(options, limits.cell, wasm)?)
+}
+
+/// The octets of a component.
+fn component(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::Component {
+        path: path.to_owned(),
+        source,
+    })
 }

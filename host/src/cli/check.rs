@@ -18,11 +18,16 @@ const WASM_MAGIC: &[u8; 4] = b"\0asm";
 pub(super) fn check(file: &Path) -> Result<(), Failure> {
     let config = Config::load(file)?;
     let mut problems = Vec::new();
-    match &config.users {
-        Users::PasswdFile(path) => check_users(path, &mut problems),
-        Users::One { .. } => {}
+    let tenants = config.tenants.iter();
+    let users = tenants.clone().map(|tenant| &tenant.users);
+    for users in config.users.iter().chain(users) {
+        match users {
+            Users::PasswdFile(path) => check_users(path, &mut problems),
+            Users::One { .. } => {}
+        }
     }
-    if let Some(path) = &config.component {
+    let components = tenants.filter_map(|tenant| tenant.component.as_deref());
+    for path in config.component.as_deref().into_iter().chain(components) {
         check_component(path, &mut problems);
     }
     if let Some(options) = &config.tls {

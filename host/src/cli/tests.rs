@@ -153,8 +153,9 @@ fn one_user_needs_no_configuration() {
         user: "me".to_owned(),
         home: None,
     };
-    assert_eq!(config.mailbox.maildir.path(&account), Ok(maildir));
-    let Users::One { name, password } = config.users else {
+    let mailbox = config.mailbox.expect("a store");
+    assert_eq!(mailbox.maildir.path(&account), Ok(maildir));
+    let Some(Users::One { name, password }) = config.users else {
         panic!("one user")
     };
     assert_eq!(

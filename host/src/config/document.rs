@@ -78,6 +78,11 @@ impl<'d> Section<'d> {
 
     /// The table `[name]`, or an empty one.
     pub(super) fn table(&mut self, name: &'static str) -> Self {
+        self.table_in(name, name)
+    }
+
+    /// The table of this key, or an empty one, that messages call `[name]`.
+    pub(super) fn table_in(&mut self, key: &'static str, name: &'static str) -> Self {
         let report = self.report;
         let mut section = Section {
             name,
@@ -86,11 +91,11 @@ impl<'d> Section<'d> {
             asked: Vec::new(),
             report,
         };
-        if let Some(value) = self.value(name) {
+        if let Some(value) = self.value(key) {
             section.offset = value.span().start;
             section.table = value.as_ref().as_table();
             if section.table.is_none() {
-                self.refuse(name, value, &format!("a section: [{name}]"));
+                self.refuse(key, value, &format!("a section: [{name}]"));
             }
         }
         section
@@ -170,6 +175,11 @@ impl<'d> Section<'d> {
             }
         }
         (list.len() == array.len()).then_some(list)
+    }
+
+    /// Whether the table is there.
+    pub(super) fn is_there(&self) -> bool {
+        self.table.is_some()
     }
 
     /// Reports something at the value of `key`, or at the section if the key is `None` or missing.

@@ -10,6 +10,7 @@ mod problem;
 mod quantity;
 mod rule;
 mod schema;
+mod tenant;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use ipnet::IpNet;
 pub use self::{
     logging::{Log, LogFormat, LogLevel},
     problem::{Problem, Problems},
+    tenant::{Share, Tenant},
 };
 use crate::{auth::secret::Secret, mailbox::template::Template, sandbox, tls};
 
@@ -55,10 +57,12 @@ const MECHANISMS: [&str; 8] = [
 pub struct Config {
     /// Where to listen; at least one.
     pub listeners: Vec<Listener>,
-    /// Who may log in.
-    pub users: Users,
-    /// Where mail is stored.
-    pub mailbox: Mailbox,
+    /// Who may log in and belongs to no tenant; there are mailboxes for them then.
+    pub users: Option<Users>,
+    /// Where their mail is stored.
+    pub mailbox: Option<Mailbox>,
+    /// Users with a store, a policy and limits of their own.
+    pub tenants: Vec<Tenant>,
     /// Certificates, or `None` for a server without TLS.
     pub tls: Option<tls::Options>,
     /// What sessions say and accept.
@@ -118,7 +122,7 @@ pub enum PlaintextLogin {
 }
 
 /// The users (`[users]`).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Users {
     /// A file in Dovecot's passwd-file format.
     PasswdFile(PathBuf),
@@ -217,6 +221,8 @@ pub struct Limits {
     pub failed_login_delay: Duration,
     /// What one component instance may use up.
     pub cell: sandbox::Limits,
+    /// What all sessions of a tenant may use up together.
+    pub share: Share,
     /// Passwords that are hashed at a time.
     pub hash_threads: NonZero<usize>,
 }
@@ -226,8 +232,9 @@ impl Config {
     pub fn new(listeners: Vec<Listener>, users: Users, mailbox: Mailbox) -> Self {
         Self {
             listeners,
-            users,
-            mailbox,
+            users: Some(users),
+            mailbox: Some(mailbox),
+            tenants: Vec::new(),
             tls: None,
             session: Session::default(),
             timeouts: Timeouts::default(),
@@ -258,6 +265,16 @@ impl Config {
     /// As [`load`](Self::load).
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
         schema::read(text, path)
+    }
+}
+
+/// Passwords are not compared here: users who are given are never the same as before.
+impl PartialEq for Users {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::PasswdFile(one), Self::PasswdFile(other)) => one == other,
+            (Self::PasswdFile(_) | Self::One { .. }, _) => false,
+        }
     }
 }
 
@@ -355,6 +372,7 @@ impl Default for Limits {
             failed_logins: 3,
             failed_login_delay: Duration::from_secs(2),
             cell: sandbox::Limits::default(),
+            share: Share::default(),
             hash_threads: thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
         }
     }

@@ -58,6 +58,14 @@ impl<T> Rule<T> {
         &self.allowed
     }
 
+    /// What the value means, if it is one that the rule allows.
+    pub(super) fn map<U: 'static>(self, meaning: fn(T) -> U) -> Rule<U>
+    where
+        T: 'static,
+    {
+        Rule::new(self.allowed, move |value| (self.read)(value).map(meaning))
+    }
+
     /// The value, if it is one that the rule allows.
     pub(super) fn read(&self, value: &DeValue<'_>) -> Option<T> {
         (self.read)(value)

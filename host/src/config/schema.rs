@@ -14,6 +14,7 @@ use super::{
     document::{Report, Section},
     problem::Problems,
     rule,
+    tenant::{self, Defaults, Tenant},
 };
 use crate::{
     auth::sasl::MECHANISMS,
@@ -97,23 +98,32 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, Problems> {
 fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     root.require("version", rule::number(VERSION..=VERSION));
     let tls = tls(root.table("tls"), base);
-    let listeners = listeners(root, tls.is_some());
-    let users = users(root.table("users"), base);
-    let mailbox = mailbox(root.table("mailbox"), base);
+    let mut listeners = listeners(root, tls.is_some());
+    let (users, mailbox) = default_users(root, base);
     let mut state = root.table("state");
     let directory = state.get("directory", rule::path(base));
     state.finish();
-    let session = session(root.table("session"), directory.is_some());
+    let has_state = directory.is_some();
+    let session = session(root.table("session"), Session::default(), has_state);
     let timeouts = timeouts(root.table("timeouts"));
     let limits = limits(root.table("limits"));
+    let defaults = Defaults {
+        session: &session,
+        limits: &limits,
+        has_state,
+        base,
+    };
+    let tenants = tenant::read(root, defaults);
+    check_tenants(root, &mut listeners, &tenants);
     let log = log(root.table("log"));
     let mut component = root.table("component");
     let file = component.get("file", rule::path(base));
     component.finish();
     Some(Config {
         listeners,
-        users: users?,
-        mailbox: mailbox?,
+        users,
+        mailbox,
+        tenants,
         tls,
         session,
         timeouts,
@@ -122,6 +132,32 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
         state: directory,
         component: file,
     })
+}
+
+/// Users who belong to no tenant, and their mail: both or, where there are tenants, neither.
+fn default_users(root: &mut Section<'_>, base: &Path) -> (Option<Users>, Option<Mailbox>) {
+    let has_tenants = !root.tables("tenant").is_empty();
+    let (users_table, mailbox_table) = (root.table("users"), root.table("mailbox"));
+    if has_tenants && !users_table.is_there() && !mailbox_table.is_there() {
+        return (None, None);
+    }
+    (users(users_table, base), mailbox(mailbox_table, base))
+}
+
+/// A listener can be one tenant's.
+fn check_tenants(root: &Section<'_>, listeners: &mut [Listener], tenants: &[Tenant]) {
+    for listener in listeners {
+        let Some(name) = &listener.tenant else {
+            continue;
+        };
+        if !tenants.iter().any(|tenant| tenant.name == *name) {
+            let message = format!(
+                "\"tenant\" of the [[listener]] at {} is \"{name}\", and there is no such [[tenant]]",
+                listener.address
+            );
+            root.fault(Some("listener"), message);
+        }
+    }
 }
 
 fn listeners(root: &mut Section<'_>, has_certificate: bool) -> Vec<Listener> {
@@ -147,6 +183,7 @@ fn listeners(root: &mut Section<'_>, has_certificate: bool) -> Vec<Listener> {
             ListenerTls::None
         };
         let proxies = section.get("proxies", rule::networks());
+        let tenant = section.get("tenant", rule::text("the name of a tenant", |_| true));
         if let Some(address) = address {
             let plaintext_login = plaintext_login.unwrap_or_default();
             if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
@@ -157,7 +194,7 @@ fn listeners(root: &mut Section<'_>, has_certificate: bool) -> Vec<Listener> {
                 address,
                 plaintext_login,
                 tls: tls.unwrap_or(by_default),
-                tenant: None,
+                tenant,
                 proxies: proxies.unwrap_or_default(),
             });
         }
@@ -193,13 +230,13 @@ fn tls(mut section: Section<'_>, base: &Path) -> Option<tls::Options> {
     })
 }
 
-fn users(mut section: Section<'_>, base: &Path) -> Option<Users> {
+pub(super) fn users(mut section: Section<'_>, base: &Path) -> Option<Users> {
     let passwd_file = section.require("passwd_file", rule::path(base));
     section.finish();
     passwd_file.map(Users::PasswdFile)
 }
 
-fn mailbox(mut section: Section<'_>, base: &Path) -> Option<Mailbox> {
+pub(super) fn mailbox(mut section: Section<'_>, base: &Path) -> Option<Mailbox> {
     let maildir = maildir(&mut section, base);
     let create = section.get("create", rule::boolean()).unwrap_or_default();
     let uidl = section.get("uidl", rule::choice(&UIDL)).unwrap_or_default();
@@ -220,8 +257,8 @@ fn maildir(section: &mut Section<'_>, base: &Path) -> Option<Template> {
     text.parse::<Template>().map_err(report).ok()
 }
 
-fn session(mut section: Section<'_>, has_state: bool) -> Session {
-    let mut session = Session::default();
+/// `session` is what holds where nothing is said.
+pub(super) fn session(mut section: Section<'_>, mut session: Session, has_state: bool) -> Session {
     let hostname = "a host name of at most 64 characters";
     section.set(
         &mut session.hostname,
@@ -251,9 +288,9 @@ fn session(mut section: Section<'_>, has_state: bool) -> Session {
         rule::duration(Duration::ZERO..=DAY),
     );
     if !session.login_delay.is_zero() && !has_state {
-        let message = "\"login_delay\" in [session] needs a directory that outlives a restart: see \
-                       [state]";
-        section.fault(Some("login_delay"), message.to_owned());
+        let key = section.named("login_delay");
+        let message = format!("{key} needs a directory that outlives a restart: see [state]");
+        section.fault(Some("login_delay"), message);
     }
     section.finish();
     session
@@ -319,6 +356,7 @@ fn limits(mut section: Section<'_>) -> Limits {
     let delay = rule::duration(Duration::ZERO..=Duration::from_mins(1));
     section.set(&mut limits.failed_login_delay, "failed_login_delay", delay);
     cell(&mut section, &mut limits.cell);
+    tenant::read_share(&mut section, &mut limits.share);
     let threads = section.get("hash_threads", rule::number(1..=1024));
     limits.hash_threads = threads
         .and_then(NonZero::new)
@@ -334,7 +372,7 @@ fn limits(mut section: Section<'_>) -> Limits {
 }
 
 /// What one component instance may use up.
-fn cell(section: &mut Section<'_>, cell: &mut sandbox::Limits) {
+pub(super) fn cell(section: &mut Section<'_>, cell: &mut sandbox::Limits) {
     let memory = rule::size(LEAST_CELL_MEMORY..=1 << 30);
     section.set(&mut cell.memory, "cell_memory", memory);
     let elements = rule::number(1..=10_000_000);

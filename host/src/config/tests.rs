@@ -32,17 +32,15 @@ fn the_example_says_what_the_defaults_are() {
         example.listeners,
         [Listener::new("127.0.0.1:1110".parse().expect("address"))]
     );
-    assert_eq!(
-        example.mailbox,
-        Mailbox::new("/var/mail/%d/%n/Maildir".parse().expect("template"))
-    );
+    let template = "/var/mail/%d/%n/Maildir".parse().expect("template");
+    assert_eq!(example.mailbox, Some(Mailbox::new(template)));
     assert_eq!(example.session, Session::default());
     assert_eq!(example.timeouts, Timeouts::default());
     assert_eq!(example.limits, Limits::default());
     assert_eq!(example.log, Log::default());
     assert_eq!(example.component, None);
     assert!(
-        matches!(example.users, Users::PasswdFile(path) if path == Path::new("/etc/popcell/users"))
+        matches!(example.users, Some(Users::PasswdFile(path)) if path == Path::new("/etc/popcell/users"))
     );
 }
 
@@ -76,13 +74,16 @@ fn the_example_names_every_key_and_only_keys_that_exist() {
     );
     // A key is called what its field is called, so the fields tell which keys there are.
     let Config {
-        mailbox,
+        mailbox: Some(mailbox),
         session,
         timeouts,
         limits,
         log,
         ..
-    } = config;
+    } = config
+    else {
+        panic!("no [mailbox]")
+    };
     let fields = format!("{mailbox:#?}{session:#?}{timeouts:#?}{limits:#?}{log:#?}");
     for (field, value) in fields
         .lines()
@@ -229,7 +230,8 @@ fn a_relative_template_starts_at_the_directory_of_the_file() {
     ] {
         let text = LEAST.replace("%h/Maildir", template);
         let config = Config::parse(&text, Path::new("/etc/100%/popcell.toml")).expect("right");
-        assert_eq!(Ok(config.mailbox.maildir), read.parse(), "{template}");
+        let mailbox = config.mailbox.expect("a store");
+        assert_eq!(Ok(mailbox.maildir), read.parse(), "{template}");
     }
 }
 
@@ -347,7 +349,8 @@ fn paths_start_at_the_directory_of_the_file() {
     let path = directory.path().join("popcell.toml");
     fs::write(&path, LEAST).expect("written");
     let users = Config::load(&path).expect("right").users;
-    assert!(matches!(users, Users::PasswdFile(file) if file == directory.path().join("users")));
+    let expected = directory.path().join("users");
+    assert_eq!(users, Some(Users::PasswdFile(expected)));
 }
 
 #[test]
@@ -381,4 +384,69 @@ proptest! {
             prop_assert_eq!(problems.to_string().lines().count(), count);
         }
     }
+}
+
+/// A tenant of these keys behind [`LEAST`].
+fn with_tenant(keys: &str) -> String {
+    let users = "[tenant.users]\npasswd_file = \"u\"\n[tenant.mailbox]\nmaildir = \"/m/%u\"\n";
+    format!("{LEAST}[[tenant]]\n{keys}\n{users}")
+}
+
+#[test]
+fn a_tenant_has_what_the_server_has_unless_it_says_otherwise() {
+    let text = with_tenant("name = \"acme\"\ndomains = [\"Acme.Example\"]")
+        + "[tenant.session]\ngreeting = \"Acme\"\n[tenant.limits]\ncall_time = \"20ms\"\n"
+        + "[limits]\ncell_memory = \"2MiB\"\ntenant_cpu = 0\n[session]\nexpire = false\n";
+    let config = parse(&text).expect("right");
+    let tenant = &config.tenants[0];
+    assert_eq!(
+        (&*tenant.name, &*tenant.domains),
+        ("acme", &["acme.example".to_owned()][..])
+    );
+    assert_eq!(
+        (&*tenant.session.greeting, tenant.session.expire),
+        ("Acme", None)
+    );
+    assert_eq!(tenant.cell.call_time, Duration::from_millis(20));
+    assert_eq!(
+        (tenant.cell.memory, config.limits.cell.memory),
+        (2 << 20, 2 << 20)
+    );
+    assert_eq!(tenant.share.cpu_percent, None);
+    assert_eq!(tenant.users, Users::PasswdFile("/etc/popcell/u".into()));
+    assert_eq!(config.session.greeting, "Popcell ready");
+}
+
+#[test]
+fn users_without_a_tenant_need_not_be_where_there_are_tenants() {
+    let (listener, _) = LEAST.split_once("[users]").expect("there");
+    let tenant = with_tenant("name = \"acme\"").split_off(LEAST.len());
+    let config = parse(&format!("{listener}{tenant}")).expect("right");
+    assert!(config.users.is_none() && config.mailbox.is_none());
+    let half = format!("{listener}{tenant}[users]\npasswd_file = \"u\"\n");
+    let problems = problems(&half);
+    assert!(
+        problems[0].contains("\"maildir\" in [mailbox] is missing"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_with_tenants_is_said() {
+    let twice = with_tenant("name = \"a\"\ndomains = [\"d.example\"]");
+    let second = with_tenant("name = \"a\"\ndomains = [\"D.example\"]").split_off(LEAST.len());
+    let third = with_tenant("name = \"default\"\ndomains = [\"..\"]\nx = 1").split_off(LEAST.len());
+    let text = format!("{twice}{second}{third}").replacen("[users]", "tenant = \"b\"\n[users]", 1);
+    let problems = problems(&text);
+    for (problem, words) in problems.iter().zip([
+        "and there is no such [[tenant]]",
+        "\"a\" is the name of another [[tenant]]",
+        "\"d.example\" is a domain of two [[tenant]]s",
+        "\"name\" in [tenant] cannot be \"default\"",
+        "\"domains\" in [tenant] cannot be \"..\"",
+        "unknown key \"x\" in [tenant]",
+    ]) {
+        assert!(problem.contains(words), "{problem} does not say {words}");
+    }
+    assert_eq!(problems.len(), 6, "{problems:?}");
 }

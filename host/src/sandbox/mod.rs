@@ -153,6 +153,7 @@ impl std::fmt::Debug for Parked {
 pub struct Sandbox {
     registry: Registry,
     terms: Terms,
+    most_memory: usize,
     // Behind the registry: the clock stops when the last component is gone.
     _clock: EpochClock,
 }
@@ -179,6 +180,7 @@ impl Sandbox {
                 limits,
                 budget: Arc::new(Budget::new(usize::MAX, None)),
             },
+            most_memory: options.cell_memory,
             _clock: clock,
         })
     }
@@ -247,6 +249,29 @@ impl Sandbox {
         connection: &Connection,
     ) -> Result<Session, NotResumed> {
         Session::resume(version, login, parked, connection, terms).await
+    }
+
+    /// Compiles a further component for this engine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Component`]
+    pub fn compile(&self, wasm: &[u8]) -> Result<Arc<Version>, Error> {
+        self.registry.compile(wasm)
+    }
+
+    /// The component that is built along with this library.
+    ///
+    /// # Errors
+    ///
+    /// As [`compile`](Self::compile).
+    pub fn embedded(&self) -> Result<Arc<Version>, Error> {
+        self.compile(EMBEDDED_COMPONENT)
+    }
+
+    /// Octets of memory that the largest cell may have, whatever its terms are.
+    pub fn most_memory(&self) -> usize {
+        self.most_memory
     }
 
     /// The component of new sessions.

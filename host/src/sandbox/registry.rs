@@ -83,4 +83,11 @@ impl Registry {
     pub(super) fn default(&self) -> Arc<Version> {
         Arc::clone(&self.default)
     }
+
+    pub(super) fn compile(&self, wasm: &[u8]) -> Result<Arc<Version>, Error> {
+        if digest(wasm) == self.default.digest {
+            return Ok(self.default());
+        }
+        Ok(Arc::new(Version::new(self.default.pre.engine(), wasm)?))
+    }
 }

@@ -1,0 +1,316 @@
+//! Tenants from the configuration, and once more from the configuration that came after.
+//!
+//! What did not change stays the same object, with its counts, its cache and its budget. Reads no
+//! configuration file and catches no signal; `reload.rs` does.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use super::{Error, auth, component, mailbox};
+use crate::{
+    auth::{Auth, attempts::Attempts, hasher::Hasher, sasl::Mechanism},
+    config::{self, Config, Share},
+    login::{LoginContext, quota::Quota},
+    mailbox::Mailbox,
+    sandbox::{Budget, Sandbox, Terms, Version},
+    tenant::{DEFAULT, SessionPolicy, Tenant, Tenants},
+};
+
+/// What all tenants have in common, and what outlives a configuration.
+pub(super) struct Commons {
+    pub(super) hasher: Arc<Hasher>,
+    pub(super) attempts: Arc<Attempts>,
+    pub(super) sandbox: Arc<Sandbox>,
+}
+
+/// The tenants of a server, over one configuration and the next.
+pub struct Tenancy {
+    commons: Commons,
+    tenants: Arc<ArcSwap<Tenants>>,
+    current: Mutex<Vec<Known>>,
+}
+
+/// A tenant, and what it was made of.
+#[derive(Clone)]
+struct Known {
+    config: config::Tenant,
+    tenant: Arc<Tenant>,
+}
+
+/// What another configuration has changed, by name.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Changes {
+    /// Tenants that were not there before.
+    pub added: Vec<String>,
+    /// Tenants that are not what they were.
+    pub changed: Vec<String>,
+    /// Tenants that are gone. Their open sessions are not.
+    pub removed: Vec<String>,
+}
+
+impl Tenancy {
+    /// Opens all tenants of a configuration.
+    pub(super) fn open(config: &Config, commons: Commons) -> Result<Self, Error> {
+        let made = make(config, &commons, &[])?;
+        let tenants = gather(config, &commons, &made)?;
+        Ok(Self {
+            commons,
+            tenants: Arc::new(ArcSwap::from_pointee(tenants)),
+            current: Mutex::new(made),
+        })
+    }
+
+    /// The tenants that there are, for connections to come.
+    pub fn tenants(&self) -> Arc<ArcSwap<Tenants>> {
+        Arc::clone(&self.tenants)
+    }
+
+    /// Puts another configuration in the place of the one before. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; nothing has changed then.
+    pub fn replace(&self, config: &Config) -> Result<Changes, Error> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = make(config, &self.commons, &current)?;
+        let tenants = gather(config, &self.commons, &made)?;
+        let changes = Changes::between(&current, &made);
+        self.tenants.store(Arc::new(tenants));
+        *current = made;
+        Ok(changes)
+    }
+}
+
+impl Changes {
+    fn between(before: &[Known], after: &[Known]) -> Self {
+        let find = |list: &[Known], name: &str| {
+            let known = list.iter().find(|known| known.config.name == name);
+            known.map(|known| Arc::clone(&known.tenant))
+        };
+        let mut changes = Self::default();
+        for Known { config, tenant } in after {
+            match find(before, &config.name) {
+                None => changes.added.push(config.name.clone()),
+                Some(old) if !Arc::ptr_eq(&old, tenant) => {
+                    changes.changed.push(config.name.clone())
+                }
+                Some(_) => {}
+            }
+        }
+        for Known { config, .. } in before {
+            if find(after, &config.name).is_none() {
+                changes.removed.push(config.name.clone());
+            }
+        }
+        changes
+    }
+}
+
+/// Every tenant, that of the users who belong to none first.
+fn make(config: &Config, commons: &Commons, before: &[Known]) -> Result<Vec<Known>, Error> {
+    default_tenant(config)
+        .iter()
+        .chain(&config.tenants)
+        .map(|wanted| {
+            let tenant = one(wanted, config, commons, before);
+            let tenant = tenant.map_err(|cause| match &*wanted.name {
+                DEFAULT => cause,
+                name => Error::Tenant {
+                    name: name.to_owned(),
+                    cause: Box::new(cause),
+                },
+            })?;
+            let config = wanted.clone();
+            Ok(Known { config, tenant })
+        })
+        .collect()
+}
+
+/// The users who belong to no tenant, as one. Alone they may have all the time that there is.
+fn default_tenant(config: &Config) -> Option<config::Tenant> {
+    let mut share = config.limits.share;
+    if config.tenants.is_empty() {
+        share.cpu_percent = None;
+        share.memory = usize::MAX;
+    }
+    Some(config::Tenant {
+        name: DEFAULT.to_owned(),
+        domains: Vec::new(),
+        users: config.users.clone()?,
+        mailbox: config.mailbox.clone()?,
+        session: config.session.clone(),
+        component: config.component.clone(),
+        cell: config.limits.cell,
+        share,
+    })
+}
+
+/// A tenant: the one that there is, if nothing of it has changed.
+fn one(
+    wanted: &config::Tenant,
+    config: &Config,
+    commons: &Commons,
+    before: &[Known],
+) -> Result<Arc<Tenant>, Error> {
+    let version = version(wanted, config, commons)?;
+    let known = before.iter().find(|known| known.config.name == wanted.name);
+    if let Some(known) = known
+        && known.config == *wanted
+        && known.tenant.policy.version.is_same(&version)
+    {
+        return Ok(Arc::clone(&known.tenant));
+    }
+    let most = commons.sandbox.most_memory();
+    if wanted.cell.memory > most {
+        let wanted = wanted.cell.memory;
+        return Err(Error::CellMemory { wanted, most });
+    }
+    // Counts go on where only something else has changed.
+    let same_share = known.filter(|known| known.config.share == wanted.share);
+    let (quota, budget) = match same_share {
+        Some(Known { tenant, .. }) => (
+            Arc::clone(&tenant.login.quota),
+            Arc::clone(&tenant.policy.terms.budget),
+        ),
+        None => (
+            Arc::new(Quota::new(wanted.share.quota)),
+            Arc::new(budget(&wanted.share)),
+        ),
+    };
+    let terms = Terms {
+        limits: wanted.cell,
+        budget,
+    };
+    let policy = Arc::new(policy(&wanted.session, version, terms)?);
+    let backends = (
+        auth(&wanted.users, &commons.hasher)?,
+        mailbox(&wanted.mailbox)?,
+    );
+    let attempts = Arc::clone(&commons.attempts);
+    let login = context(wanted, config, backends, attempts, &policy, quota);
+    Ok(Arc::new(Tenant {
+        domains: wanted.domains.clone(),
+        login: Arc::new(login),
+        policy,
+    }))
+}
+
+fn gather(config: &Config, commons: &Commons, made: &[Known]) -> Result<Tenants, Error> {
+    let is_default = |known: &&Known| known.config.name == DEFAULT;
+    let default = made.iter().find(is_default);
+    let default = default.map(|known| Arc::clone(&known.tenant));
+    let named = made.iter().filter(|known| !is_default(known));
+    let named = named.map(|known| Arc::clone(&known.tenant)).collect();
+    let front = match &default {
+        Some(default) => Arc::clone(&default.policy),
+        None => {
+            let terms = Terms {
+                limits: config.limits.cell,
+                budget: Arc::new(Budget::new(usize::MAX, None)),
+            };
+            let version = server_version(config, commons)?;
+            Arc::new(policy(&config.session, version, terms)?)
+        }
+    };
+    Ok(Tenants::new(front, default, named)?)
+}
+
+/// The tenants of a server that has one database and one store: everybody belongs to none.
+pub(super) fn single(
+    config: &Config,
+    auth: Arc<dyn Auth>,
+    mailbox: Arc<dyn Mailbox>,
+    attempts: Arc<Attempts>,
+    sandbox: &Sandbox,
+) -> Result<Tenants, Error> {
+    let terms = sandbox.terms().clone();
+    let policy = Arc::new(policy(&config.session, sandbox.version(), terms)?);
+    let quota = Arc::new(Quota::new(config.limits.share.quota));
+    let login = LoginContext {
+        tenant: "".into(),
+        auth,
+        mailbox,
+        attempts,
+        max_refused: config.limits.failed_logins,
+        host: config.session.hostname.as_str().into(),
+        announce: Arc::clone(&policy.announce),
+        login_delay: None,
+        quota,
+    };
+    let tenant = Tenant {
+        domains: Vec::new(),
+        login: Arc::new(login),
+        policy: Arc::clone(&policy),
+    };
+    Ok(Tenants::new(policy, Some(Arc::new(tenant)), Vec::new())?)
+}
+
+fn context(
+    wanted: &config::Tenant,
+    config: &Config,
+    (auth, mailbox): (Arc<dyn Auth>, Arc<dyn Mailbox>),
+    attempts: Arc<Attempts>,
+    policy: &SessionPolicy,
+    quota: Arc<Quota>,
+) -> LoginContext {
+    let name = match &*wanted.name {
+        DEFAULT => "",
+        name => name,
+    };
+    LoginContext {
+        tenant: name.into(),
+        auth,
+        mailbox,
+        attempts,
+        max_refused: config.limits.failed_logins,
+        host: wanted.session.hostname.as_str().into(),
+        announce: Arc::clone(&policy.announce),
+        login_delay: Some(wanted.session.login_delay),
+        quota,
+    }
+}
+
+/// What sessions are served with.
+fn policy(
+    session: &config::Session,
+    version: Arc<Version>,
+    terms: Terms,
+) -> Result<SessionPolicy, Error> {
+    let mechanisms = session
+        .mechanisms
+        .iter()
+        .map(|name| Mechanism::find(name).ok_or_else(|| Error::UnknownMechanism(name.clone())));
+    Ok(SessionPolicy {
+        greeting: session.greeting.clone(),
+        apop: session.apop,
+        mechanisms: mechanisms.collect::<Result<_, _>>()?,
+        announce: session.announce().into(),
+        version,
+        terms,
+    })
+}
+
+fn budget(share: &Share) -> Budget {
+    Budget::new(share.memory, share.cpu_percent)
+}
+
+/// The component of a tenant.
+fn version(
+    wanted: &config::Tenant,
+    config: &Config,
+    commons: &Commons,
+) -> Result<Arc<Version>, Error> {
+    match &wanted.component {
+        Some(path) => Ok(commons.sandbox.compile(&component(path)?)?),
+        None => server_version(config, commons),
+    }
+}
+
+/// The component of everybody who has none of their own.
+fn server_version(config: &Config, commons: &Commons) -> Result<Arc<Version>, Error> {
+    match &config.component {
+        Some(path) => Ok(commons.sandbox.compile(&component(path)?)?),
+        None => Ok(commons.sandbox.embedded()?),
+    }
+}
