@@ -22,6 +22,7 @@ use crate::{
     framing::Input,
     linger,
     login::Watch,
+    presence::Meter,
     reception::Stop,
     sandbox::{Error, Next, Step, Usage},
     seat::Seat,
@@ -95,6 +96,7 @@ pub(crate) struct Connection<S> {
     watch: Watch,
     origin: Origin,
     limits: Limits,
+    meter: Meter,
     input: Input,
     traffic: Traffic,
     /// The peer sends no more; what it had pipelined has been discarded.
@@ -108,13 +110,21 @@ pub(crate) struct Connection<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A connection before its greeting.
-    pub(crate) fn new(stream: S, seat: Seat, watch: Watch, origin: Origin, limits: Limits) -> Self {
+    pub(crate) fn new(
+        stream: S,
+        seat: Seat,
+        watch: Watch,
+        origin: Origin,
+        limits: Limits,
+        meter: Meter,
+    ) -> Self {
         Self {
             stream,
             seat,
             watch,
             origin,
             limits,
+            meter,
             input: Input::default(),
             traffic: Traffic::default(),
             is_peer_gone: false,
@@ -127,8 +137,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Serves the connection until it ends. On `shutdown` a session that waits for a command ends at
     /// once, and one that is being answered behind the answer; on `abort` every session does.
     pub(crate) async fn serve(mut self, stop: &Stop) -> Outcome<S> {
+        let entry = self.meter.entry();
         let last = tokio::select! {
             last = self.dialogue(&stop.shutdown) => last,
+            () = entry.kicked() => Err(End::Kicked),
             // A commit that has begun runs to its end all the same; its answer is lost.
             () = stop.abort.cancelled() => Err(End::Shutdown),
         };
@@ -138,9 +150,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             input,
             mut traffic,
             is_peer_gone,
+            mut meter,
             ..
         } = self;
         let usage = seat.usage();
+        meter.count(&usage, traffic);
         let is_pending = input.len() > 0;
         // The maildrop is free before the client sees the end: it may come back at once.
         drop((seat, input));
@@ -156,7 +170,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(Last::Closed(end)) | Err(end) => end,
         };
         let is_done = is_peer_gone || (end == End::Quit && !is_pending);
-        let is_reachable = !matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
+        let is_gone = matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
+        let is_reachable = !is_gone && end != End::Kicked;
         if is_reachable && !stop.abort.is_cancelled() {
             traffic.octets_in += linger::close(stream, is_done).await;
         }
@@ -174,10 +189,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             step.output.clear();
         }
         loop {
+            self.called();
             let is_login = self.note_login();
             self.send(&step.output).await?;
+            self.meter.count(&self.seat.usage(), self.traffic);
             if is_login {
-                self.seat.hand_over().await?;
+                self.hand_over().await?;
             }
             step = match step.next {
                 Next::Lines if self.watch.is_exhausted() => return Err(End::TooManyFailedLogins),
@@ -200,6 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     false => batch(self.input.lines()),
                 };
                 let step = self.seat.lines(lines).await?;
+                self.meter.lines(&lines[..step.consumed]);
                 self.input.consume(step.consumed);
                 self.last_progress = Instant::now();
                 return Ok(step);
@@ -305,6 +323,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         written
     }
 
+    /// The session is its tenant's from here on.
+    async fn hand_over(&mut self) -> Result<(), End> {
+        let is_moved = self.seat.hand_over().await?;
+        if let Some(session) = self.seat.session().filter(|_| is_moved) {
+            self.meter.moved(session);
+        }
+        Ok(())
+    }
+
+    /// A call into the session is over.
+    fn called(&mut self) {
+        if let Some(session) = self.seat.session() {
+            self.meter.called(session);
+        }
+    }
+
     /// Whether the last step was a login.
     fn note_login(&mut self) -> bool {
         if self.is_login_logged || !self.seat.is_logged_in() {
@@ -312,7 +346,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let record = self.watch.record();
         if let (Some(user), Some(method)) = (&record.logged_in, record.method) {
+            self.origin.tenant = record.tenant.clone().filter(|name| !name.is_empty());
             log_login(&self.origin, user, method);
+            self.meter
+                .login(record.tenant.as_deref().unwrap_or_default(), user);
         }
         self.is_login_logged = true;
         true
@@ -343,23 +380,6 @@ fn batch(lines: &[u8]) -> &[u8] {
 /// The first of the lines.
 fn first(lines: &[u8]) -> &[u8] {
     memchr::memchr(b'\n', lines).map_or(lines, |end| &lines[..=end])
-}
-
-impl From<&io::Error> for End {
-    fn from(error: &io::Error) -> Self {
-        let is_gone = matches!(
-            error.kind(),
-            io::ErrorKind::BrokenPipe
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::UnexpectedEof
-        );
-        if is_gone {
-            Self::PeerClosed
-        } else {
-            Self::Io(error.kind())
-        }
-    }
 }
 
 impl From<Error> for End {

@@ -1,13 +1,16 @@
 //! The program: command line in, exit code out. What it does is in `cli` and `server`.
 
-use std::{env, process::ExitCode};
+use std::{env, process::ExitCode, sync::Arc};
 
 use popcell::{
     cli::{self, Build, Failure, Launch, Shutdown},
-    reload,
+    control::Control,
+    http,
+    reload::{self, Reloads},
     sandbox::{self, EMBEDDED_COMPONENT},
     server::Server,
     services::Services,
+    systemd,
 };
 
 fn main() -> ExitCode {
@@ -26,15 +29,37 @@ fn main() -> ExitCode {
 async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
     let Launch {
         config,
+        file,
         sockets,
+        metrics,
         announcement,
     } = launch;
     let failed = |error: anyhow::Error| Failure::Runtime(error.into());
     let services = Services::open(&config).map_err(|error| failed(error.into()))?;
-    let tls = services.tls.clone();
+    let reloads = Reloads {
+        tls: services.tls.clone(),
+        tenancy: services.tenancy(),
+        file,
+    };
     let server = Server::new(&config, sockets, services).map_err(|error| failed(error.into()))?;
-    tokio::spawn(reload::follow(tls));
+    let operations = server.operations();
+    if let Some(path) = &config.control {
+        let control = Control::open(path).map_err(Failure::Control)?;
+        tokio::spawn(control.serve(Arc::clone(&operations)));
+    }
+    if let Some(socket) = metrics {
+        tokio::spawn(http::serve(socket, operations));
+    }
+    let reloads =
+        reload::follow(reloads, &config).map_err(|source| Failure::io("signals", source))?;
+    tokio::spawn(reloads);
+    tokio::spawn(systemd::watchdog());
     announcement.print()?;
-    server.run(shutdown).await;
+    systemd::ready();
+    let stopping = async {
+        shutdown.await;
+        systemd::stopping();
+    };
+    server.run(stopping).await;
     Ok(())
 }

@@ -24,6 +24,9 @@ use crate::{
     connection::{self, Connection, Finish, Outcome},
     end::{self, End, Origin, SessionIds},
     login::{self, Circumstances, Realms, SessionLogin, delay::Delays},
+    metrics::Refused,
+    operations::Operations,
+    presence::Presence,
     proxy,
     sandbox::{self, Sandbox},
     seat::{Seat, Surroundings},
@@ -55,6 +58,7 @@ pub(crate) struct Reception {
     limits: crate::config::Limits,
     timeouts: crate::config::Timeouts,
     ids: SessionIds,
+    pub(crate) operations: Arc<Operations>,
 }
 
 /// A connection that has been accepted, and who is at both ends of it.
@@ -66,7 +70,11 @@ pub(crate) struct Arrival {
 }
 
 impl Reception {
-    pub(crate) fn new(config: &Config, services: Services) -> Result<Self, Error> {
+    pub(crate) fn new(
+        config: &Config,
+        services: Services,
+        operations: Arc<Operations>,
+    ) -> Result<Self, Error> {
         let Services {
             tenants,
             sandbox,
@@ -83,6 +91,7 @@ impl Reception {
             limits: config.limits,
             timeouts: config.timeouts,
             ids: SessionIds::new().map_err(Error::Random)?,
+            operations,
         })
     }
 
@@ -111,6 +120,7 @@ impl Reception {
                 Ok(Some(ends)) => (peer, local) = (ends.source, ends.destination),
                 Ok(None) => {}
                 Err(error) => {
+                    self.operations.metrics.refuse(Refused::ProxyHeader);
                     info!(rip = %peer.ip(), %error, "no client behind a load balancer");
                     return None;
                 }
@@ -139,13 +149,15 @@ impl Reception {
             local,
             channel,
             tls: None,
+            tenant: None,
         };
         let counter = Counter::of(self.tenants.load_full(), listener.tenant.as_deref());
         let challenge = match challenge(&counter.tenants) {
             Ok(challenge) => challenge,
             Err(error) => return error!(%error, "the system gives no random numbers"),
         };
-        let mut story = Story::new(origin, since, challenge);
+        let presence = Presence::new(&self.operations, &origin);
+        let mut story = Story::new(origin, since, challenge, presence);
         let may_send_password = listener.plaintext_login.allows(peer.ip());
         let end = match (listener.tls, &self.tls) {
             (ListenerTls::Implicit, Some(tls)) => {
@@ -190,6 +202,7 @@ impl Reception {
         let accepted = tokio::select! {
             accepted = tls.accept(stream, deadline) => accepted,
             () = stop.shutdown.cancelled() => return End::Shutdown,
+            () = story.presence.kicked() => return End::Kicked,
         };
         let Accepted { stream, facts } = match accepted {
             Ok(accepted) => accepted,
@@ -250,6 +263,7 @@ impl Reception {
         let circumstances = Circumstances {
             protection: offer.protection,
             delays: self.delays.clone(),
+            metrics: Some(Arc::clone(&self.operations.metrics)),
         };
         let login = SessionLogin::under(counter.realms(), channel, circumstances);
         let watch = login.watch();
@@ -261,6 +275,7 @@ impl Reception {
             Ok(session) => session,
             Err(error) => return Finish::End(error.into()),
         };
+        let meter = story.presence.meter(&session);
         let surroundings = Surroundings {
             sandbox: Arc::clone(&self.sandbox),
             tenants: Arc::clone(&counter.tenants),
@@ -271,7 +286,8 @@ impl Reception {
             watch: watch.clone(),
         };
         let seat = Seat::new(session, surroundings);
-        let connection = Connection::new(stream, seat, watch.clone(), story.origin.clone(), limits);
+        let origin = story.origin.clone();
+        let connection = Connection::new(stream, seat, watch.clone(), origin, limits, meter);
         let Outcome {
             finish,
             usage,

@@ -1,38 +1,143 @@
-//! What is read again while the server runs: on SIGHUP, and when files change by themselves.
+//! What is read again while the server runs: on SIGHUP the configuration and the certificates, and
+//! certificates when their files change.
 //!
-//! Open sessions notice nothing of it.
+//! Open sessions notice nothing of it. A file that is wrong changes nothing.
 
-use std::{future, io, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::info;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task,
+};
+use tracing::{error, info, warn};
 
-use crate::tls::{Tls, watch};
+use crate::{
+    config::Config,
+    services::{Changes, Tenancy},
+    systemd,
+    tls::{Tls, watch},
+};
 
-/// Follows the certificates and the signal SIGHUP, for as long as it is polled. Without it, SIGHUP
-/// would end the program.
+/// What can be read again.
+pub struct Reloads {
+    /// The certificates.
+    pub tls: Option<Arc<Tls>>,
+    /// The tenants.
+    pub tenancy: Option<Arc<Tenancy>>,
+    /// The configuration; relative to where the program was started.
+    pub file: Option<PathBuf>,
+}
+
+/// What follows the certificates and the signal SIGHUP, for as long as it is polled. From here on
+/// SIGHUP does not end the program any more. `config` is what the server runs with.
 ///
 /// # Errors
 ///
 /// The system does not let us have the signal.
-pub async fn follow(tls: Option<Arc<Tls>>) -> io::Result<()> {
+pub fn follow(
+    reloads: Reloads,
+    config: &Config,
+) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let hangup = signal(SignalKind::hangup())?;
-    let Some(tls) = tls else {
-        // The signal is caught; there is nothing to read again.
-        let _held = hangup;
-        return future::pending().await;
-    };
-    tokio::select! {
-        () = watch::watch(Arc::clone(&tls)) => {}
-        () = reload_on(hangup, &tls) => {}
-    }
-    Ok(())
+    let fixed = Fixed::of(config);
+    Ok(async move {
+        let tls = reloads.tls.clone();
+        let certificates = async {
+            match tls {
+                Some(tls) => watch::watch(tls).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = certificates => {}
+            () = on_hangup(hangup, reloads, fixed) => {}
+        }
+    })
 }
 
-async fn reload_on(mut hangup: Signal, tls: &Arc<Tls>) {
+async fn on_hangup(mut hangup: Signal, reloads: Reloads, fixed: Fixed) {
     while hangup.recv().await.is_some() {
-        info!("SIGHUP: reading certificates again");
-        // It says in the log what came of it; after a failure the old ones stay in use.
-        let _ = watch::reload(tls).await;
+        info!("SIGHUP: reading the configuration and the certificates again");
+        systemd::reloading();
+        if let Some(tls) = &reloads.tls {
+            // It says in the log what came of it; after a failure the old ones stay in use.
+            let _ = watch::reload(tls).await;
+        }
+        if let (Some(tenancy), Some(file)) = (&reloads.tenancy, &reloads.file) {
+            let (tenancy, file) = (Arc::clone(tenancy), file.clone());
+            let fixed = fixed.clone();
+            let read = task::spawn_blocking(move || reconfigure(&tenancy, &file, &fixed)).await;
+            if let Err(cause) = read {
+                error!(%cause, "the configuration was not read again");
+            }
+        }
+        systemd::ready();
     }
+}
+
+/// Reads the file, and puts its tenants in the place of those that there are. Blocks.
+fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) {
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in problems.to_string().lines() {
+                error!(problem, "the configuration is wrong; the one before stays");
+            }
+            return;
+        }
+    };
+    fixed.compare(&Fixed::of(&config));
+    match tenancy.replace(&config) {
+        Ok(Changes {
+            added,
+            changed,
+            removed,
+        }) => info!(?added, ?changed, ?removed, "configuration read again"),
+        Err(cause) => error!(%cause, "the configuration can not be used; the one before stays"),
+    }
+}
+
+/// What a server keeps until it is started again, in words to compare.
+#[derive(Clone)]
+struct Fixed(Vec<(&'static str, String)>);
+
+impl Fixed {
+    fn of(config: &Config) -> Self {
+        let Config {
+            listeners,
+            tls,
+            timeouts,
+            log,
+            state,
+            control,
+            metrics,
+            ..
+        } = config;
+        Self(vec![
+            ("listener", format!("{listeners:?}")),
+            ("tls", format!("{tls:?}")),
+            ("timeouts", format!("{timeouts:?}")),
+            ("log", format!("{log:?}")),
+            ("state", format!("{state:?}")),
+            ("control", format!("{control:?}")),
+            ("metrics", format!("{metrics:?}")),
+            ("limits", limits(config)),
+        ])
+    }
+
+    fn compare(&self, other: &Self) {
+        for ((section, before), (_, after)) in self.0.iter().zip(&other.0) {
+            if before != after {
+                warn!(section, "what has changed here holds after a restart only");
+            }
+        }
+    }
+}
+
+/// Limits of the server as a whole; those of cells and tenants are read again.
+fn limits(config: &Config) -> String {
+    let mut limits = config.limits;
+    limits.cell = Default::default();
+    limits.share = Default::default();
+    format!("{limits:?}")
 }

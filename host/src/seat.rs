@@ -86,6 +86,11 @@ impl Seat {
         self.session.as_ref().is_some_and(Session::is_logged_in)
     }
 
+    /// The session, wherever it is.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
     /// What the session has done so far.
     pub(crate) fn usage(&self) -> Usage {
         self.session.as_ref().map_or(self.usage, Session::usage)
@@ -97,13 +102,14 @@ impl Seat {
     }
 
     /// A login has succeeded: from here on the session is its tenant's, in the tenant's component
-    /// and at the tenant's charge. One that this component does not take stays where it is.
-    pub(crate) async fn hand_over(&mut self) -> Result<(), End> {
+    /// and at the tenant's charge; whether it is in another cell now. One that this component does
+    /// not take stays in the one that it began in.
+    pub(crate) async fn hand_over(&mut self) -> Result<bool, End> {
         let Surroundings { watch, tenants, .. } = &self.surroundings;
         let tenant = watch.record().tenant;
         let tenant = tenant.and_then(|name| tenants.by_name(&name).cloned());
         let Some(tenant) = tenant.filter(|_| self.surroundings.is_undecided) else {
-            return Ok(());
+            return Ok(false);
         };
         let policy = Arc::clone(&tenant.policy);
         let mut session = self.session.take().ok_or(LOST)?;
@@ -112,7 +118,7 @@ impl Seat {
             self.session = Some(session);
             let most = policy.terms.budget.most_memory();
             return match is_taken {
-                true => Ok(()),
+                true => Ok(false),
                 false => Err(Error::Limit(Limit::TenantMemory(most)).into()),
             };
         }
@@ -122,7 +128,7 @@ impl Seat {
                 .move_to(session, &policy, tenant.name())
                 .await?,
         );
-        Ok(())
+        Ok(true)
     }
 
     async fn call(&mut self, call: Call<'_>) -> Result<Step, Error> {

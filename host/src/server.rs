@@ -16,6 +16,8 @@ use crate::{
     addresses::Addresses,
     config::{Config, Listener},
     login::delay::Delays,
+    metrics::Refused,
+    operations::Operations,
     reception::{Reception, Stop},
     services::Services,
 };
@@ -38,6 +40,7 @@ pub enum Error {
 /// A server that listens and has not accepted anybody yet.
 pub struct Server {
     listeners: Vec<(TcpListener, Arc<Listener>)>,
+    operations: Arc<Operations>,
     gate: Arc<Gate>,
     grace: Duration,
 }
@@ -73,12 +76,14 @@ impl Server {
         let listeners = sockets
             .zip(&config.listeners)
             .map(|(socket, listener)| Ok((socket?, Arc::new(listener.clone()))));
-        let listeners = listeners
+        let listeners: Vec<(TcpListener, Arc<Listener>)> = listeners
             .collect::<io::Result<_>>()
             .map_err(Error::Listener)?;
-        let permits = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
+        let limit = config.limits.connections;
+        let operations = Arc::new(Operations::new(&services, addresses(&listeners), limit));
+        let permits = usize::try_from(limit).unwrap_or(usize::MAX);
         let gate = Gate {
-            reception: Reception::new(config, services)?,
+            reception: Reception::new(config, services, Arc::clone(&operations))?,
             addresses: Addresses::new(config.limits.connections_per_address),
             permits: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))),
             stop: Stop::default(),
@@ -86,6 +91,7 @@ impl Server {
         };
         Ok(Self {
             listeners,
+            operations,
             gate: Arc::new(gate),
             grace: config.timeouts.shutdown,
         })
@@ -93,10 +99,12 @@ impl Server {
 
     /// The addresses that are listened on, with the ports that the system chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners
-            .iter()
-            .filter_map(|(listener, _)| listener.local_addr().ok())
-            .collect()
+        addresses(&self.listeners)
+    }
+
+    /// What an operator can ask about this server, and goes on asking while it runs.
+    pub fn operations(&self) -> Arc<Operations> {
+        Arc::clone(&self.operations)
     }
 
     /// Serves until `stop` is ready. Then no connection is accepted any more, sessions that wait
@@ -105,6 +113,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self {
             listeners,
+            operations,
             gate,
             grace,
         } = self;
@@ -121,6 +130,7 @@ impl Server {
             );
         }
         stop.await;
+        operations.health.drain();
         let Gate {
             connections, stop, ..
         } = &*gate;
@@ -151,8 +161,17 @@ async fn sweep(delays: Arc<Delays>) {
     }
 }
 
+fn addresses(listeners: &[(TcpListener, Arc<Listener>)]) -> Vec<SocketAddr> {
+    let sockets = listeners.iter().map(|(socket, _)| socket);
+    sockets
+        .filter_map(|socket| socket.local_addr().ok())
+        .collect()
+}
+
 /// Accepts connections of one listener until the server is told to stop.
 async fn accept_all(socket: TcpListener, listener: Arc<Listener>, gate: Arc<Gate>) {
+    let operations = &gate.reception.operations;
+    let _listening = operations.health.listen();
     let mut back_off = FIRST_BACK_OFF;
     loop {
         let accepted = tokio::select! {
@@ -169,6 +188,7 @@ async fn accept_all(socket: TcpListener, listener: Arc<Listener>, gate: Arc<Gate
                 });
             }
             Err(error) => {
+                operations.metrics.accept_failures.inc();
                 error!(%error, "cannot accept connections; trying again");
                 sleep(back_off).await;
                 back_off = LAST_BACK_OFF.min(back_off * 2);
@@ -199,6 +219,10 @@ impl Gate {
         let rip = arrival.peer.ip().to_canonical();
         // Held until the connection is over.
         let Some(_place) = self.addresses.admit(rip) else {
+            self.reception
+                .operations
+                .metrics
+                .refuse(Refused::AddressLimit);
             return info!(%rip, "too many connections from this address");
         };
         self.reception.receive(arrival, listener, &self.stop).await;

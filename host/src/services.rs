@@ -120,7 +120,7 @@ pub struct Services {
     pub tls: Option<Arc<Tls>>,
     /// When users logged in last, if LOGIN-DELAY is enforced.
     pub delays: Option<Arc<Delays>>,
-    /// What reads the configuration again; not there for an embedder, who has none.
+    /// Not there for an embedder, who has no configuration to read again.
     pub(crate) tenancy: Option<Arc<Tenancy>>,
 }
 
@@ -155,6 +155,11 @@ impl Services {
             delays: delays(config)?,
             tenancy: Some(tenancy),
         })
+    }
+
+    /// What replaces the tenants when the configuration is read again.
+    pub fn tenancy(&self) -> Option<Arc<Tenancy>> {
+        self.tenancy.clone()
     }
 
     /// The services of an embedder: these users and their mail, without TLS and LOGIN-DELAY, with

@@ -11,6 +11,7 @@ use crate::{
     connection::Traffic,
     end::{self, End, Origin, Summary, log_end},
     login::Record,
+    presence::Presence,
     sandbox::{self, Usage},
 };
 
@@ -22,12 +23,19 @@ pub(crate) struct Story {
     stage: end::Stage,
     /// The challenge of the greeting. It holds behind STLS too, where there is no second greeting.
     pub(crate) challenge: Option<Challenge>,
+    /// What the operator sees of it.
+    pub(crate) presence: Presence,
     is_greeted: bool,
 }
 
 impl Story {
     /// Nothing has happened yet.
-    pub(crate) fn new(origin: Origin, since: Instant, challenge: Option<Challenge>) -> Self {
+    pub(crate) fn new(
+        origin: Origin,
+        since: Instant,
+        challenge: Option<Challenge>,
+        presence: Presence,
+    ) -> Self {
         let stage = end::Stage::Authorization(end::Attempts::default());
         let traffic = Traffic::default();
         Self {
@@ -36,6 +44,7 @@ impl Story {
             traffic,
             stage,
             challenge,
+            presence,
             is_greeted: false,
         }
     }
@@ -44,6 +53,7 @@ impl Story {
     pub(crate) fn secured(&mut self, words: String) {
         self.origin.channel = end::Channel::Tls;
         self.origin.tls = Some(Arc::from(words));
+        self.presence.secured();
     }
 
     /// Whether there was a greeting; there is one from here on.
@@ -55,6 +65,7 @@ impl Story {
     pub(crate) fn session(&mut self, traffic: Traffic, record: Record, usage: Usage) {
         self.traffic.octets_in += traffic.octets_in;
         self.traffic.octets_out += traffic.octets_out;
+        self.presence.session(&usage);
         self.stage = stage(record, usage);
     }
 
@@ -71,6 +82,7 @@ impl Story {
             octets_out,
             stage: self.stage,
         };
+        self.presence.end(end);
         log_end(&self.origin, end, &summary);
     }
 }

@@ -18,7 +18,7 @@ Start here:
   popcell serve --config /etc/popcell/popcell.toml
 
 Exit codes:
-  0 done   1 failed while running   2 wrong arguments   69 the port is taken
+  0 done   1 failed while running   2 wrong arguments   69 the port is taken, or no server answers
   77 not permitted   78 something is wrong with the configuration";
 
 const DEMO_HELP: &str = "\
@@ -53,6 +53,17 @@ Examples:
   popcell hash alice >> users                     asks twice, appends a line for alice
   popcell hash < password-file                    the hash alone
   popcell hash --scheme PLAIN alice               for APOP, which needs the password itself";
+
+const ASK_HELP: &str = "\
+Needs a server with a \"socket\" in [control]; the exit code is 69 if none answers.";
+
+const KICK_HELP: &str = "\
+Examples:
+  popcell kick 00ab54f1c09d2e77                   the session that `popcell sessions` calls so
+  popcell kick --user alice@example.org
+
+A session ends at once and deletes nothing. The exit code is 1 if there is none, 69 if no server
+answers.";
 
 /// A POP3 server whose protocol runs in WebAssembly, one sandboxed instance per connection.
 #[derive(Debug, Parser)]
@@ -99,6 +110,28 @@ pub(super) enum Command {
         user: Option<String>,
     },
 
+    /// End sessions of a running server.
+    #[command(after_help = KICK_HELP)]
+    Kick {
+        #[command(flatten)]
+        whom: Whom,
+
+        #[command(flatten)]
+        ask: Ask,
+    },
+
+    /// List the connections of a running server.
+    #[command(after_help = ASK_HELP)]
+    Sessions(Ask),
+
+    /// Show what a running server is doing.
+    #[command(after_help = ASK_HELP)]
+    Status(Ask),
+
+    /// List the tenants of a running server.
+    #[command(after_help = ASK_HELP)]
+    Tenants(Ask),
+
     /// Serve mail.
     #[command(after_help = SERVE_HELP, override_usage = SERVE_USAGE)]
     Serve(Serve),
@@ -126,6 +159,39 @@ pub(super) struct Serve {
     /// A file whose first line is the password.
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(super) password_file: Option<PathBuf>,
+}
+
+/// Which server is asked, and how it is answered.
+#[derive(Args, Debug)]
+pub(super) struct Ask {
+    /// The server's control socket; /run/popcell/control.sock if nothing else is said.
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+
+    /// The server's configuration file, which names the socket.
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Print an object of JSON a line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Whose sessions.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(super) struct Whom {
+    /// The session with this id.
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
+
+    /// All sessions of a user, by the name that the log has.
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+
+    /// All sessions of a tenant.
+    #[arg(long, value_name = "NAME")]
+    pub(super) tenant: Option<String>,
 }
 
 /// A name that can stand in the users' file.

@@ -2,10 +2,13 @@
 //!
 //! Prints nothing.
 
-use std::{error::Error, io};
+use std::{error::Error, io, path::PathBuf};
 
 use super::password;
-use crate::config::Problems;
+use crate::{
+    config::Problems,
+    control::{self, client},
+};
 
 /// The arguments are wrong (EX_USAGE is 64, but 2 is what shells and clap say).
 pub(super) const USAGE: u8 = 2;
@@ -46,6 +49,17 @@ pub enum Failure {
     /// No password was given.
     #[error(transparent)]
     Password(#[from] password::Error),
+    /// The control socket can not be had.
+    #[error(transparent)]
+    Control(#[from] control::Error),
+    /// A running server does not answer, or says no.
+    #[error("{}: {source}", socket.display())]
+    Asked {
+        /// The socket.
+        socket: PathBuf,
+        /// Why there is no answer.
+        source: client::Error,
+    },
     /// A second signal came before the last session was over.
     #[error("stopped at once")]
     Interrupted,
@@ -71,6 +85,16 @@ impl Failure {
             Self::Io { source, .. } => code_of(source),
             Self::Usage(_) => USAGE,
             Self::Password(password::Error::Io { source, .. }) => code_of(source),
+            Self::Control(control::Error::InUse { .. }) => UNAVAILABLE,
+            Self::Control(control::Error::Io { source, .. }) => code_of(source),
+            Self::Asked {
+                source: client::Error::NoServer(source),
+                ..
+            } => match code_of(source) {
+                PERMISSION => PERMISSION,
+                _ => UNAVAILABLE,
+            },
+            Self::Control(_) | Self::Asked { .. } => RUNTIME,
             Self::Password(_) | Self::Interrupted | Self::Runtime(_) => RUNTIME,
         }
     }
@@ -84,6 +108,8 @@ impl Failure {
             Self::Io { .. }
             | Self::Usage(_)
             | Self::Password(_)
+            | Self::Control(_)
+            | Self::Asked { .. }
             | Self::Interrupted
             | Self::Runtime(_) => format!("popcell: {self}{}", causes(self)),
         }

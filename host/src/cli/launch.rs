@@ -4,6 +4,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     pin::{Pin, pin},
 };
 
@@ -22,8 +23,12 @@ pub type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Launch {
     /// What it was told.
     pub config: Config,
+    /// The file that it was told by, if there is one.
+    pub file: Option<PathBuf>,
     /// A bound, listening and non-blocking socket for each of `config.listeners`, in their order.
     pub sockets: Vec<TcpListener>,
+    /// The same for `config.metrics`.
+    pub metrics: Option<TcpListener>,
     /// What to tell whoever started us, once connections are accepted.
     pub announcement: Announcement,
 }
@@ -35,6 +40,7 @@ pub struct Announcement(String);
 /// Runs `serve` until it comes back, with a first signal as the wish to stop.
 pub(super) fn launch<S>(
     config: Config,
+    file: Option<PathBuf>,
     hints: impl FnOnce(&[SocketAddr]) -> String,
     serve: S,
 ) -> Result<(), Failure>
@@ -42,12 +48,13 @@ where
     S: AsyncFnOnce(Launch, Shutdown) -> Result<(), Failure>,
 {
     log::install(&config.log).map_err(|error| Failure::Runtime(error.into()))?;
-    start(config, hints, serve)
+    start(config, file, hints, serve)
 }
 
 /// As [`launch`], with the log as it is.
 pub(super) fn start<S>(
     config: Config,
+    file: Option<PathBuf>,
     hints: impl FnOnce(&[SocketAddr]) -> String,
     serve: S,
 ) -> Result<(), Failure>
@@ -55,10 +62,13 @@ where
     S: AsyncFnOnce(Launch, Shutdown) -> Result<(), Failure>,
 {
     let sockets = sockets::bind(&config.listeners)?;
-    let announcement = Announcement::new(&sockets, hints)?;
+    let metrics = config.metrics.map(sockets::bind_metrics).transpose()?;
+    let announcement = Announcement::new(&sockets, metrics.as_ref(), hints)?;
     let launch = Launch {
         config,
+        file,
         sockets,
+        metrics,
         announcement,
     };
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
@@ -92,17 +102,23 @@ where
 impl Announcement {
     fn new(
         sockets: &[TcpListener],
+        metrics: Option<&TcpListener>,
         hints: impl FnOnce(&[SocketAddr]) -> String,
     ) -> Result<Self, Failure> {
+        let failed = |source| Failure::io("listening socket", source);
         let addresses = sockets
             .iter()
             .map(TcpListener::local_addr)
             .collect::<Result<Vec<_>, _>>();
-        let addresses = addresses.map_err(|source| Failure::io("listening socket", source))?;
+        let addresses = addresses.map_err(failed)?;
+        let metrics = metrics.map(TcpListener::local_addr).transpose();
         let mut text: String = addresses
             .iter()
             .map(|address| format!("popcell: listening on {address}\n"))
             .collect();
+        if let Some(address) = metrics.map_err(failed)? {
+            text.push_str(&format!("popcell: metrics at http://{address}/metrics\n"));
+        }
         text.push_str(&hints(&addresses));
         Ok(Self(text))
     }

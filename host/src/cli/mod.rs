@@ -1,4 +1,5 @@
-//! The command line: what `popcell demo`, `serve`, `check` and `hash` do until the server takes over.
+//! The command line: what `popcell demo`, `serve`, `check` and `hash` do until the server takes
+//! over, and how a running one is asked.
 //!
 //! Speaks no POP3 and knows no component. `main` gives it the function that serves; everything
 //! before (arguments, configuration, sockets) and after (signals, exit code) happens here.
@@ -9,9 +10,11 @@ mod demo;
 mod failure;
 mod hash;
 mod launch;
+mod operate;
 pub mod password;
 mod signals;
 mod sockets;
+mod table;
 
 use std::{
     env,
@@ -76,6 +79,10 @@ where
         Some(Command::Check { file }) => check::check(&file),
         Some(Command::Demo { listen }) => demo(listen, serve),
         Some(Command::Hash { scheme, user }) => hash::hash(&scheme, user.as_deref()),
+        Some(Command::Kick { whom, ask }) => operate::kick(whom, &ask),
+        Some(Command::Sessions(ask)) => operate::sessions(&ask),
+        Some(Command::Status(ask)) => operate::status(&ask),
+        Some(Command::Tenants(ask)) => operate::tenants(&ask),
         Some(Command::Serve(arguments)) => self::serve(arguments, serve),
         None => show_version(build),
     };
@@ -101,7 +108,7 @@ where
         Mailbox::new(template),
     );
     config.session.apop = true;
-    launch::launch(config, demo::hints, serve)
+    launch::launch(config, None, demo::hints, serve)
 }
 
 fn serve<S>(arguments: Serve, serve: S) -> Result<(), Failure>
@@ -110,9 +117,14 @@ where
 {
     let no_hints = |_: &[SocketAddr]| String::new();
     if let Some(file) = &arguments.config {
-        return launch::launch(Config::load(file)?, no_hints, serve);
+        return launch::launch(
+            Config::load(file)?,
+            arguments.config.clone(),
+            no_hints,
+            serve,
+        );
     }
-    launch::launch(one_user(arguments)?, no_hints, serve)
+    launch::launch(one_user(arguments)?, None, no_hints, serve)
 }
 
 /// The configuration that the arguments stand for: one listener, one user, one Maildir.

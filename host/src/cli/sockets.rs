@@ -22,6 +22,11 @@ pub(super) fn bind(listeners: &[Listener]) -> Result<Vec<TcpListener>, Failure> 
     listeners.iter().map(bind_one).collect()
 }
 
+/// The same, where metrics are served.
+pub(super) fn bind_metrics(address: SocketAddr) -> Result<TcpListener, Failure> {
+    listen(address).map_err(|source| Failure::io(format!("metrics on {address}"), source))
+}
+
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),

@@ -57,6 +57,12 @@ fn arguments_that_do_not_go_together_are_refused() {
         "check x.toml",
         "hash",
         "hash alice@example.org --scheme sha512-crypt",
+        "status",
+        "sessions --json --socket x.sock",
+        "tenants --config x.toml",
+        "kick 00ab54f1c09d2e77 --json",
+        "kick --user alice",
+        "kick --tenant default",
         "--version",
     ] {
         assert!(parse(right).is_ok(), "{right}");
@@ -75,6 +81,9 @@ fn arguments_that_do_not_go_together_are_refused() {
         "hash --scheme ROT13",
         "hash a:b",
         "hash #a",
+        "kick",
+        "kick 00ab54f1c09d2e77 --user alice",
+        "status --config x.toml --socket x.sock",
     ] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }
@@ -184,17 +193,22 @@ fn a_server_is_given_what_it_needs_and_its_answer_is_ours() {
         Mailbox::new("/nowhere".parse().expect("template")),
     );
     config.timeouts.shutdown = Duration::from_secs(3);
-    let failure = launch::start(config, demo::hints, async |launch: Launch, shutdown| {
-        drop(shutdown);
-        assert_eq!(launch.config.timeouts.shutdown, Duration::from_secs(3));
-        let address = launch.sockets[0].local_addr().expect("bound");
-        assert!(std::net::TcpStream::connect(address).is_ok(), "it listens");
-        let text = format!("{:?}", launch.announcement);
-        assert!(
-            text.contains(&format!("popcell: listening on {address}")),
-            "{text}"
-        );
-        Err(Failure::Runtime("done".into()))
-    });
+    let failure = launch::start(
+        config,
+        None,
+        demo::hints,
+        async |launch: Launch, shutdown| {
+            drop(shutdown);
+            assert_eq!(launch.config.timeouts.shutdown, Duration::from_secs(3));
+            let address = launch.sockets[0].local_addr().expect("bound");
+            assert!(std::net::TcpStream::connect(address).is_ok(), "it listens");
+            let text = format!("{:?}", launch.announcement);
+            assert!(
+                text.contains(&format!("popcell: listening on {address}")),
+                "{text}"
+            );
+            Err(Failure::Runtime("done".into()))
+        },
+    );
     assert_eq!(failure.expect_err("done").report(), "popcell: done");
 }

@@ -78,6 +78,10 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// The component that speaks POP3, or `None` for the embedded one.
     pub component: Option<PathBuf>,
+    /// The socket on which the operator's commands reach the server (`[control]`), if any.
+    pub control: Option<PathBuf>,
+    /// Where metrics and health are served by HTTP (`[metrics]`), if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// One address to listen on (`[[listener]]`).
@@ -242,6 +246,8 @@ impl Config {
             log: Log::default(),
             state: None,
             component: None,
+            control: None,
+            metrics: None,
         }
     }
 

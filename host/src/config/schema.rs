@@ -119,6 +119,12 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     let mut component = root.table("component");
     let file = component.get("file", rule::path(base));
     component.finish();
+    let mut control = root.table("control");
+    let socket = control.get("socket", rule::path(base));
+    control.finish();
+    let mut metrics = root.table("metrics");
+    let listen = metrics.get("listen", rule::address());
+    metrics.finish();
     Some(Config {
         listeners,
         users,
@@ -131,6 +137,8 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
         log,
         state: directory,
         component: file,
+        control: socket,
+        metrics: listen,
     })
 }
 

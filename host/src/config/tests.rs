@@ -39,6 +39,7 @@ fn the_example_says_what_the_defaults_are() {
     assert_eq!(example.limits, Limits::default());
     assert_eq!(example.log, Log::default());
     assert_eq!(example.component, None);
+    assert_eq!((example.control, example.metrics), (None, None));
     assert!(
         matches!(example.users, Some(Users::PasswdFile(path)) if path == Path::new("/etc/popcell/users"))
     );
@@ -63,6 +64,9 @@ fn the_example_names_every_key_and_only_keys_that_exist() {
         config.component.as_deref(),
         Some(Path::new("/etc/popcell/pop3.wasm"))
     );
+    let socket = Path::new("/run/popcell/control.sock");
+    assert_eq!(config.control.as_deref(), Some(socket));
+    assert_eq!(config.metrics, "127.0.0.1:9110".parse().ok());
     let tls = config.tls.as_ref().expect("a certificate");
     assert_eq!(
         tls.certificates[0].key,

@@ -17,6 +17,7 @@ pub fn log_login(origin: &Origin, user: &str, method: &str) {
         rip,
         lip,
         secured,
+        tenant,
     } = Facts::of(origin);
     info!(
         target: SESSION,
@@ -29,15 +30,21 @@ pub fn log_login(origin: &Origin, user: &str, method: &str) {
         lport = origin.local.port(),
         channel = origin.channel.word(),
         tls = origin.tls.as_deref(),
+        tenant = origin.tenant.as_deref(),
         %session,
-        "Login: user=<{user}>, method={method}, rip={rip}, lip={lip}{secured}, session=<{session}>",
+        "Login: user=<{user}>, method={method}, rip={rip}, lip={lip}{secured}{tenant}, \
+         session=<{session}>",
     );
 }
 
 /// Writes the summary line, and before it a warning if somebody has to look at the cause.
 pub fn log_end(origin: &Origin, end: &End, summary: &Summary) {
     if let Some(cause) = end.cause() {
-        warn!(session = %origin.session, reason = end.reason(), cause, "session failed");
+        let limit = match end {
+            End::ComponentLimit { limit, .. } => Some(*limit),
+            _ => None,
+        };
+        warn!(session = %origin.session, reason = end.reason(), limit, cause, "session failed");
     }
     match &summary.stage {
         Stage::Authorization(attempts) => log_aborted(origin, end, summary, attempts),
@@ -51,6 +58,7 @@ fn log_aborted(origin: &Origin, end: &End, summary: &Summary, attempts: &Attempt
         rip,
         lip,
         secured,
+        ..
     } = Facts::of(origin);
     let end_words = if *end == End::Quit {
         "Aborted login by logging out".to_owned()
@@ -116,6 +124,7 @@ fn log_finished(origin: &Origin, end: &End, summary: &Summary, usage: &Usage) {
         milliseconds = milliseconds(summary),
         octets_in = summary.octets_in,
         octets_out = summary.octets_out,
+        tenant = origin.tenant.as_deref(),
         maildrop_messages = messages,
         maildrop_octets = octets,
         retr_messages = whole.messages,
@@ -136,6 +145,8 @@ struct Facts {
     rip: IpAddr,
     lip: IpAddr,
     secured: String,
+    /// In words, with a comma in front.
+    tenant: String,
 }
 
 impl Facts {
@@ -152,6 +163,10 @@ impl Facts {
                     Some(tls) => format!(", TLS, {tls}"),
                     None => ", TLS".to_owned(),
                 },
+            },
+            tenant: match &origin.tenant {
+                Some(tenant) => format!(", tenant={tenant}"),
+                None => String::new(),
             },
         }
     }

@@ -28,7 +28,7 @@ pub struct SessionIds {
 /// What a session is called in the log and in the lock of its maildrop.
 ///
 /// Displays as 16 hexadecimal digits. Says nothing of how many sessions there were; is no secret.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SessionId(u64);
 
 /// Who is connected, and how.
@@ -44,6 +44,8 @@ pub struct Origin {
     pub channel: Channel,
     /// With TLS its version and cipher suite, in words for the log.
     pub tls: Option<Arc<str>>,
+    /// Whose user it is, from the login on; `None` if it belongs to no tenant.
+    pub tenant: Option<Arc<str>>,
 }
 
 /// What protects a connection.
@@ -93,6 +95,8 @@ pub enum End {
     Idle,
     /// The connection broke.
     Io(io::ErrorKind),
+    /// The operator ended the session.
+    Kicked,
     /// The client sent a line that was too long.
     LineTooLong,
     /// The client did not log in in time.
@@ -205,6 +209,15 @@ impl SessionIds {
     }
 }
 
+impl SessionId {
+    /// The id that displays as this text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = text.len() == 16 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+        let id = is_id.then(|| u64::from_str_radix(text, 16).ok());
+        id.flatten().map(Self)
+    }
+}
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -223,6 +236,28 @@ impl Channel {
 }
 
 impl End {
+    /// Every reason that there is, in alphabetical order.
+    pub const REASONS: [&str; 18] = [
+        "closed_by_component",
+        "component_breach",
+        "component_limit",
+        "component_trapped",
+        "handshake_failed",
+        "host_failed",
+        "idle",
+        "io",
+        "kicked",
+        "line_too_long",
+        "login_timeout",
+        "message_broken",
+        "peer_closed",
+        "plaintext_behind_stls",
+        "quit",
+        "shutdown",
+        "too_many_failed_logins",
+        "write_stalled",
+    ];
+
     /// The reason in one word, for JSON and metrics: one of a fixed set.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -234,6 +269,7 @@ impl End {
             Self::HostFailed { .. } => "host_failed",
             Self::Idle => "idle",
             Self::Io(_) => "io",
+            Self::Kicked => "kicked",
             Self::LineTooLong => "line_too_long",
             Self::LoginTimeout => "login_timeout",
             Self::MessageBroken => "message_broken",
@@ -256,6 +292,7 @@ impl End {
             Self::ClosedByComponent
             | Self::Idle
             | Self::Io(_)
+            | Self::Kicked
             | Self::LineTooLong
             | Self::LoginTimeout
             | Self::MessageBroken
@@ -266,6 +303,23 @@ impl End {
             | Self::Shutdown
             | Self::TooManyFailedLogins
             | Self::WriteStalled => None,
+        }
+    }
+}
+
+impl From<&io::Error> for End {
+    fn from(error: &io::Error) -> Self {
+        let is_gone = matches!(
+            error.kind(),
+            io::ErrorKind::BrokenPipe
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::UnexpectedEof
+        );
+        if is_gone {
+            Self::PeerClosed
+        } else {
+            Self::Io(error.kind())
         }
     }
 }
@@ -283,6 +337,7 @@ impl fmt::Display for End {
             Self::HostFailed { .. } => "Internal failure",
             Self::Idle | Self::LoginTimeout => "Inactivity",
             Self::Io(kind) => return write!(f, "Connection closed: {kind}"),
+            Self::Kicked => "Kicked by the operator",
             Self::LineTooLong => "Command line too long",
             Self::MessageBroken => "Message could not be read",
             Self::PeerClosed => "Connection closed",

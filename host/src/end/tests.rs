@@ -12,6 +12,7 @@ fn origin(channel: Channel) -> Origin {
         local: "198.51.100.1:110".parse().expect("address"),
         channel,
         tls: None,
+        tenant: None,
     }
 }
 
@@ -199,6 +200,50 @@ fn no_reason_holds_what_a_filter_takes_for_an_outcome() {
             !end.to_string().contains(['(', ')', '<', '>', ',']),
             "{end}"
         );
+    }
+}
+
+#[test]
+fn every_reason_is_in_the_list_of_reasons() {
+    let cause = String::new;
+    let ends = [
+        End::ClosedByComponent,
+        End::ComponentBreach { bound: "" },
+        End::ComponentLimit {
+            limit: "memory",
+            cause: cause(),
+        },
+        End::ComponentTrapped { cause: cause() },
+        End::HandshakeFailed { cause: cause() },
+        End::HostFailed { cause: cause() },
+        End::Idle,
+        End::Io(io::ErrorKind::Other),
+        End::Kicked,
+        End::LineTooLong,
+        End::LoginTimeout,
+        End::MessageBroken,
+        End::PeerClosed,
+        End::PlaintextBehindStls,
+        End::Quit,
+        End::Shutdown,
+        End::TooManyFailedLogins,
+        End::WriteStalled,
+    ];
+    assert_eq!(ends.map(|end| end.reason()), End::REASONS);
+}
+
+#[test]
+fn a_session_id_is_read_as_it_is_written() {
+    let id = SessionId(0x0123_4567_89ab_cdef);
+    assert_eq!(SessionId::parse(&id.to_string()), Some(id));
+    for wrong in [
+        "",
+        "ab",
+        "+123456789abcdef",
+        "0123456789abcdefg",
+        "\u{e9}123456789abcde",
+    ] {
+        assert_eq!(SessionId::parse(wrong), None, "{wrong}");
     }
 }
 

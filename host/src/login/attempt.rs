@@ -149,6 +149,7 @@ impl Attempt {
             Ok(grant) => {
                 let tenant = &self.context.tenant;
                 self.session.record().succeed(tenant, &account.user);
+                self.session.count(self.method, None);
                 Ok(grant)
             }
             Err(cause) => Err(self.refuse(cause, b"").await),
@@ -169,6 +170,7 @@ impl Attempt {
             "login refused",
         );
         let refusal = Refusal::from(cause);
+        self.session.count(self.method, Some(refusal));
         if refusal == Refusal::Denied {
             // Counted before the wait: hanging up does not undo it.
             let claim = [self.method.as_bytes(), &self.claimed, proof];

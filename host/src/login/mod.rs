@@ -19,6 +19,7 @@ use crate::{
     },
     capability::{Answer, Exchange, Grant, Login, Refusal},
     mailbox::Mailbox,
+    metrics::Metrics,
 };
 
 use self::{
@@ -97,6 +98,8 @@ pub struct Circumstances {
     pub protection: Option<Protection>,
     /// When users logged in last; `None` if LOGIN-DELAY is not enforced.
     pub delays: Option<Arc<Delays>>,
+    /// Where claims are counted, if they are.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// The claims that one connection may make: [`Login`] over a user database and a mail store.
@@ -196,6 +199,13 @@ impl Session {
         let held = context.attempts.hold(Instant::now(), self.channel.peer);
         sleep(held).await;
         Ok(Attempt::new(Arc::clone(self), method, user, held))
+    }
+
+    /// Counts what became of a claim.
+    fn count(&self, method: &'static str, refusal: Option<Refusal>) {
+        if let Some(metrics) = &self.circumstances.metrics {
+            metrics.claim(method, refusal);
+        }
     }
 
     /// Whether somebody else can read what the client sends.

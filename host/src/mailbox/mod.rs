@@ -8,6 +8,8 @@ pub mod memory;
 pub mod template;
 mod wire;
 
+use std::io;
+
 use crate::{
     account::Account,
     capability::{Answer, Maildrop},
@@ -39,4 +41,14 @@ pub trait Mailbox: Send + Sync {
         account: &'a Account,
         session: &'a str,
     ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>>;
+
+    /// Whether the store as a whole is there, for an operator who asks. It is unless the backend
+    /// knows better.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn reach(&self) -> Answer<'_, io::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
 }

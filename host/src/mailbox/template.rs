@@ -142,9 +142,17 @@ impl Template {
     /// is made for one. The home itself if the template begins with it.
     pub(super) fn fixed(&self, account: &Account) -> Option<PathBuf> {
         match self.parts.first()? {
+            Part::Text(_) => self.base(),
+            Part::Variable(_) => account.home.clone(),
+        }
+    }
+
+    /// The same, for all users; none if the template begins with the home.
+    pub(super) fn base(&self) -> Option<PathBuf> {
+        match self.parts.first()? {
             Part::Text(text) if self.parts.len() == 1 => Some(Path::new(text).parent()?.into()),
             Part::Text(text) => Some(text[..=text.rfind('/')?].into()),
-            Part::Variable(_) => account.home.clone(),
+            Part::Variable(_) => None,
         }
     }
 

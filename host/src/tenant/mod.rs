@@ -3,7 +3,7 @@
 //! Puts nothing together from the configuration, `services.rs` does; checks no password, `login`
 //! does. A connection keeps the tenants that there were when it came.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use crate::{
     auth::{Need, policy::Extremes, sasl::Mechanism},
@@ -55,6 +55,14 @@ pub struct Tenants {
     /// Where the work of looking is done for those whom nobody knows.
     strangers: Arc<LoginContext>,
     extremes: Extremes,
+}
+
+impl fmt::Debug for Tenants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.all().map(|tenant| tenant.name()))
+            .finish()
+    }
 }
 
 /// There is nobody to serve.

@@ -133,7 +133,7 @@ fn certificate(user: Option<&str>) -> Circumstances {
             certificate_user: user.map(str::to_owned),
             ..Protection::default()
         }),
-        delays: None,
+        ..Circumstances::default()
     }
 }
 

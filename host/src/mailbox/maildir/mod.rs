@@ -33,6 +33,8 @@ mod sizes;
 mod uid;
 mod uidlist;
 
+use std::{fs, io};
+
 use super::{
     Mailbox, OpenError,
     template::{AccountError, Template},
@@ -165,6 +167,18 @@ impl Mailbox for Maildir {
         session: &'a str,
     ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>> {
         Box::pin(self.open_for(account, session))
+    }
+
+    fn reach(&self) -> Answer<'_, io::Result<()>> {
+        let base = self.options.root.base();
+        Box::pin(async move {
+            let Some(base) = base else {
+                // Every user has a home of their own; there is no one place to look at.
+                return Ok(());
+            };
+            let looked = tokio::task::spawn_blocking(move || fs::metadata(base).map(drop)).await;
+            looked.map_err(io::Error::other)?
+        })
     }
 }
 

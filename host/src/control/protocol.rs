@@ -1,0 +1,193 @@
+//! What is said on the control socket, by both ends.
+//!
+//! A client sends one [`Request`], a line of JSON. The server answers with lines of [`Line`], the
+//! last of which is [`Answer::Done`] or [`Answer::Error`], and closes. Fields may be added without
+//! a new version, and a client ignores those that it does not know.
+
+use serde::{Deserialize, Serialize};
+
+/// The version that is spoken.
+pub const VERSION: u32 = 1;
+
+/// What a client sends.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The version of the protocol.
+    pub version: u32,
+    /// What is wanted.
+    pub command: Command,
+}
+
+/// What can be wanted.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// One [`Answer::Status`].
+    Status,
+    /// An [`Answer::Session`] for each connection, the oldest first.
+    Sessions,
+    /// An [`Answer::Kicked`] for each session that was ended.
+    Kick(Whom),
+    /// An [`Answer::Tenant`] for each tenant.
+    Tenants,
+}
+
+/// Which sessions are to be ended.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    /// The one with this id.
+    Session(String),
+    /// Those of a user, by the name that the log has behind `user=`.
+    User(String),
+    /// Those of a tenant.
+    Tenant(String),
+}
+
+/// What a server sends.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Line {
+    /// The version of the protocol.
+    pub version: u32,
+    /// What is answered.
+    pub answer: Answer,
+}
+
+/// A part of an answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The server as a whole.
+    Status(Status),
+    /// One connection.
+    Session(Session),
+    /// One tenant.
+    Tenant(Tenant),
+    /// The id of a session that was ended.
+    Kicked(String),
+    /// There is no more, and nothing went wrong.
+    Done,
+    /// It can not be done, and why.
+    Error(String),
+}
+
+/// A server as a whole.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Status {
+    /// The version of the program.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it started, in seconds since 1970-01-01 UTC.
+    pub started: u64,
+    /// How many seconds it has been running.
+    pub uptime: u64,
+    /// Whether it can serve: `ready`, or why not.
+    pub health: String,
+    /// Where it listens for POP3.
+    pub listeners: Vec<String>,
+    /// SHA-256 of the components that are in use.
+    pub components: Vec<String>,
+    /// How many connections there are, and may be.
+    pub connections: Share,
+    /// Of those, how many are in which state.
+    pub states: States,
+    /// What has happened since it started.
+    pub totals: Totals,
+}
+
+/// A part of what there may be.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Share {
+    /// How many there are.
+    pub now: u64,
+    /// How many there may be.
+    pub limit: u64,
+}
+
+/// Connections by where they are.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct States {
+    /// No session: before the first, or while TLS is agreed upon.
+    pub connecting: u64,
+    /// Nobody has logged in.
+    pub authorization: u64,
+    /// A user has logged in.
+    pub transaction: u64,
+}
+
+/// What has happened since the server started. Octets are counted below TLS.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Totals {
+    /// Connections that were served.
+    pub connections: u64,
+    /// Logins that succeeded.
+    pub logins: u64,
+    /// Lines that were handed to components.
+    pub lines: u64,
+    /// Calls into components.
+    pub calls: u64,
+    /// Octets that clients sent.
+    pub octets_in: u64,
+    /// Octets that clients were sent.
+    pub octets_out: u64,
+    /// Messages that were read to their end.
+    pub retrieved: u64,
+    /// Messages that were removed.
+    pub removed: u64,
+}
+
+/// One connection.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Session {
+    /// Its name, in the log too.
+    pub id: String,
+    /// When it was accepted, in seconds since 1970-01-01 UTC.
+    pub since: u64,
+    /// How many seconds ago that is.
+    pub age: u64,
+    /// The client's address and port.
+    pub peer: String,
+    /// Whether TLS protects it.
+    pub tls: bool,
+    /// Who it belongs to.
+    pub tenant: String,
+    /// The user, after login.
+    pub user: Option<String>,
+    /// `connecting`, `authorization` or `transaction`.
+    pub state: String,
+    /// SHA-256 of the component that it runs in.
+    pub component: Option<String>,
+    /// Octets of linear memory of its cell.
+    pub memory: u64,
+    /// How long the component has computed for it, in microseconds.
+    pub computed: u64,
+    /// Octets that the client sent.
+    pub octets_in: u64,
+    /// Octets that the client was sent.
+    pub octets_out: u64,
+}
+
+/// One tenant.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Tenant {
+    /// What the configuration calls it.
+    pub name: String,
+    /// Connections now.
+    pub sessions: u64,
+    /// Logins since the server started.
+    pub logins: u64,
+    /// Octets of linear memory of its cells.
+    pub memory: u64,
+}
+
+impl Line {
+    /// An answer in the version that is spoken.
+    pub(crate) fn new(answer: Answer) -> Self {
+        Self {
+            version: VERSION,
+            answer,
+        }
+    }
+}

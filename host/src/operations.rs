@@ -1,0 +1,84 @@
+//! What a running server shows to its operator: sessions, counters, health, in one place.
+//!
+//! Owned by all who write into it or read from it. The control socket (`control`) and the HTTP
+//! listener (`http`) are its readers; the server and its connections are its writers.
+
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    health::{Health, Stores},
+    metrics::{Live, Metrics},
+    services::Services,
+    sessions::{Sessions, unix_seconds},
+    tenant::Tenants,
+};
+
+/// Everything that can be asked about a server.
+#[derive(Debug)]
+pub struct Operations {
+    /// Who is connected.
+    pub sessions: Arc<Sessions>,
+    /// What has happened.
+    pub metrics: Arc<Metrics>,
+    /// Whether it can serve.
+    pub health: Health,
+    /// When it started, in seconds since 1970-01-01 UTC.
+    pub started: u64,
+    /// Where it listens for POP3.
+    pub listeners: Vec<SocketAddr>,
+    /// How many connections there may be.
+    pub limit: u32,
+    /// Whose users there are.
+    pub tenants: Arc<ArcSwap<Tenants>>,
+}
+
+impl Operations {
+    /// Those of a server with these services that listens there, for so many connections.
+    pub(crate) fn new(services: &Services, listeners: Vec<SocketAddr>, limit: u32) -> Self {
+        let started = unix_seconds(SystemTime::now());
+        let sessions = Arc::<Sessions>::default();
+        let digest = services.tenants.load().front().version.digest().to_owned();
+        let component = sessions.shared(&digest);
+        let metrics = Metrics::new(Live {
+            sessions: Arc::clone(&sessions),
+            tls: services.tls.clone(),
+            connections: limit,
+            started,
+            component,
+        });
+        Self {
+            sessions,
+            metrics: Arc::new(metrics),
+            health: Health::new(listeners.len(), stores(Arc::clone(&services.tenants))),
+            tenants: Arc::clone(&services.tenants),
+            started,
+            listeners,
+            limit,
+        }
+    }
+
+    /// The digests of the components of new sessions, and of those that older ones run in.
+    pub fn components(&self) -> Vec<Arc<str>> {
+        let tenants = self.tenants.load();
+        let policies = tenants.all().map(|tenant| &tenant.policy);
+        let digests = policies.chain([tenants.front()]);
+        let new = digests.map(|policy| self.sessions.shared(policy.version.digest()));
+        let views = self.sessions.list();
+        let old = views.into_iter().filter_map(|view| view.component);
+        let mut components: Vec<_> = old.chain(new).collect();
+        components.sort();
+        components.dedup();
+        components
+    }
+}
+
+/// The mail stores of all tenants, as they are whenever somebody asks.
+fn stores(tenants: Arc<ArcSwap<Tenants>>) -> Stores {
+    Box::new(move || {
+        let tenants = tenants.load();
+        let stores = tenants.all().map(|tenant| &tenant.login.mailbox);
+        stores.map(Arc::clone).collect()
+    })
+}

@@ -1,0 +1,158 @@
+//! What a connection tells of itself while it lasts, for the operator.
+//!
+//! A [`Presence`] is one connection's, a [`Meter`] one session's. Between them they write a registry
+//! entry and most counters; they decide nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    connection::Traffic,
+    end::{End, Origin, SessionId},
+    metrics::Metrics,
+    operations::Operations,
+    sandbox::{Session, Usage},
+    sessions::{Entry, Sessions, State},
+};
+
+/// A connection that the operator can see, until this is dropped.
+pub(crate) struct Presence {
+    operations: Arc<Operations>,
+    entry: Arc<Entry>,
+    session: SessionId,
+    /// Of the last session that there was.
+    component: Option<Arc<str>>,
+}
+
+/// Measures one session, a call at a time.
+pub(crate) struct Meter {
+    metrics: Arc<Metrics>,
+    sessions: Arc<Sessions>,
+    entry: Arc<Entry>,
+    /// What has been counted already.
+    computed: Duration,
+    retrieved: u64,
+    messages: u32,
+    traffic: Traffic,
+}
+
+impl Presence {
+    /// A connection is here.
+    pub(crate) fn new(operations: &Arc<Operations>, origin: &Origin) -> Self {
+        operations.metrics.connections.inc();
+        Self {
+            operations: Arc::clone(operations),
+            entry: operations.sessions.enter(origin.session, origin.peer),
+            session: origin.session,
+            component: None,
+        }
+    }
+
+    /// TLS protects the connection from here on.
+    pub(crate) fn secured(&self) {
+        self.entry.facts().is_tls = true;
+    }
+
+    /// Resolves when the operator wants the connection to end.
+    pub(crate) async fn kicked(&self) {
+        self.entry.kicked().await;
+    }
+
+    /// A session begins; to be told of what happens in it.
+    pub(crate) fn meter(&mut self, session: &Session) -> Meter {
+        let digest = session.version().digest();
+        self.component = Some(self.operations.sessions.shared(digest));
+        let mut facts = self.entry.facts();
+        facts.component.clone_from(&self.component);
+        facts.state = State::Authorization;
+        Meter {
+            metrics: Arc::clone(&self.operations.metrics),
+            sessions: Arc::clone(&self.operations.sessions),
+            entry: Arc::clone(&self.entry),
+            computed: Duration::ZERO,
+            retrieved: 0,
+            messages: 0,
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// A session is over, and its cell with it.
+    pub(crate) fn session(&self, usage: &Usage) {
+        let metrics = &self.operations.metrics;
+        metrics.removed_messages.inc_by(usage.removed.into());
+        metrics.kept_messages.inc_by(usage.kept.into());
+        self.entry.set_memory(0);
+        let mut facts = self.entry.facts();
+        facts.component = None;
+        facts.state = State::Connecting;
+    }
+
+    /// The connection is over.
+    pub(crate) fn end(&self, end: &End) {
+        self.operations.metrics.end(end, self.component.as_deref());
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.operations.sessions.leave(self.session);
+    }
+}
+
+impl Meter {
+    /// Who can be kicked.
+    pub(crate) fn entry(&self) -> Arc<Entry> {
+        Arc::clone(&self.entry)
+    }
+
+    /// These lines were handed to the session.
+    pub(crate) fn lines(&self, lines: &[u8]) {
+        let count = memchr::memchr_iter(b'\n', lines).count();
+        self.metrics.lines.inc_by(count as u64);
+    }
+
+    /// A call into the session is over.
+    pub(crate) fn called(&mut self, session: &Session) {
+        let computed = session.computed();
+        let call = computed.saturating_sub(self.computed);
+        self.computed = computed;
+        self.metrics.calls.observe(call);
+        let nanoseconds = u64::try_from(call.as_nanos()).unwrap_or(u64::MAX);
+        self.entry.add_computed(nanoseconds);
+        self.entry.set_memory(session.memory());
+    }
+
+    /// The session is in another component from here on.
+    pub(crate) fn moved(&mut self, session: &Session) {
+        self.computed = Duration::ZERO;
+        let component = self.sessions.shared(session.version().digest());
+        self.entry.facts().component = Some(component);
+    }
+
+    /// A user of this tenant has logged in.
+    pub(crate) fn login(&self, tenant: &str, user: &str) {
+        let mut facts = self.entry.facts();
+        facts.user = Some(user.into());
+        if !tenant.is_empty() {
+            facts.tenant = self.sessions.shared(tenant);
+        }
+        facts.state = State::Transaction;
+        self.metrics.login(&facts.tenant);
+    }
+
+    /// What has gone over the connection, and what of it were messages.
+    pub(crate) fn count(&mut self, usage: &Usage, traffic: Traffic) {
+        let octets_in = traffic.octets_in - self.traffic.octets_in;
+        let octets_out = traffic.octets_out - self.traffic.octets_out;
+        self.traffic = traffic;
+        self.entry.add_traffic(octets_in, octets_out);
+        self.metrics.received.inc_by(octets_in);
+        self.metrics.sent.inc_by(octets_out);
+        let retrieved = usage.whole.octets.saturating_add(usage.partial.octets);
+        self.metrics.retrieved.inc_by(retrieved - self.retrieved);
+        self.retrieved = retrieved;
+        let messages = usage.whole.messages;
+        let more = messages - self.messages;
+        self.metrics.retrieved_messages.inc_by(more.into());
+        self.messages = messages;
+    }
+}

@@ -1,0 +1,357 @@
+//! The connections of a running server: who is there, what they use, and how to end one.
+//!
+//! Counts no totals (that is `metrics`'s) and knows no sockets. A connection writes into its
+//! [`Entry`], whoever asks for an operator reads it.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::sync::Notify;
+
+use crate::end::SessionId;
+
+pub use crate::tenant::DEFAULT as DEFAULT_TENANT;
+
+/// All connections that are served now. One for a server.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    entries: Mutex<HashMap<SessionId, Arc<Entry>>>,
+    /// Digests and names of tenants: kept once, however many sessions say the same.
+    texts: Mutex<Vec<Arc<str>>>,
+}
+
+/// One connection. Shared by its task and the registry; small, because an idle connection has one.
+#[derive(Debug)]
+pub struct Entry {
+    id: SessionId,
+    /// Seconds since 1970-01-01 UTC.
+    since: u64,
+    peer: SocketAddr,
+    /// What changes a few times in the life of a connection.
+    facts: Mutex<Facts>,
+    memory: AtomicUsize,
+    /// In nanoseconds.
+    computed: AtomicU64,
+    octets_in: AtomicU64,
+    octets_out: AtomicU64,
+    kick: Notify,
+}
+
+/// What is known of a connection beside numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) state: State,
+    pub(crate) is_tls: bool,
+    pub(crate) tenant: Arc<str>,
+    /// As the user database writes the name; there after login.
+    pub(crate) user: Option<Box<str>>,
+    /// The digest of the component; there while a cell is.
+    pub(crate) component: Option<Arc<str>>,
+}
+
+/// Where a connection is.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum State {
+    /// There is no session: before the first one, or while TLS is agreed upon.
+    Connecting,
+    /// Nobody has logged in.
+    Authorization,
+    /// A user has logged in.
+    Transaction,
+}
+
+/// What an entry said at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The session.
+    pub id: SessionId,
+    /// When the connection was accepted, in seconds since 1970-01-01 UTC.
+    pub since: u64,
+    /// The client's end of the connection.
+    pub peer: SocketAddr,
+    /// Whether TLS protects it.
+    pub is_tls: bool,
+    /// Who it belongs to.
+    pub tenant: Arc<str>,
+    /// The user, after login.
+    pub user: Option<Box<str>>,
+    /// Where it is.
+    pub state: State,
+    /// The digest of the component that it runs in.
+    pub component: Option<Arc<str>>,
+    /// Octets of linear memory of its cell.
+    pub memory: usize,
+    /// How long the component has computed for it.
+    pub computed: Duration,
+    /// Octets that the client sent, below TLS.
+    pub octets_in: u64,
+    /// Octets that the client was sent, below TLS.
+    pub octets_out: u64,
+}
+
+/// Which sessions are to be ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Whom {
+    /// This one.
+    Session(SessionId),
+    /// Those of a user, by the name that the user database writes.
+    User(String),
+    /// Those of a tenant.
+    Tenant(String),
+}
+
+impl Sessions {
+    /// A connection is served from here on, until [`leave`](Self::leave).
+    pub(crate) fn enter(&self, id: SessionId, peer: SocketAddr) -> Arc<Entry> {
+        let facts = Facts {
+            state: State::Connecting,
+            is_tls: false,
+            tenant: self.shared(DEFAULT_TENANT),
+            user: None,
+            component: None,
+        };
+        let entry = Arc::new(Entry {
+            id,
+            since: unix_seconds(SystemTime::now()),
+            peer,
+            facts: Mutex::new(facts),
+            memory: AtomicUsize::new(0),
+            computed: AtomicU64::new(0),
+            octets_in: AtomicU64::new(0),
+            octets_out: AtomicU64::new(0),
+            kick: Notify::new(),
+        });
+        self.entries().insert(id, Arc::clone(&entry));
+        entry
+    }
+
+    /// The connection is over.
+    pub(crate) fn leave(&self, id: SessionId) {
+        self.entries().remove(&id);
+    }
+
+    /// One text for all who say the same: of a component or a tenant, of which there are few.
+    pub(crate) fn shared(&self, text: &str) -> Arc<str> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = texts.iter().find(|known| &***known == text) {
+            return Arc::clone(known);
+        }
+        // Components that were replaced, and that no session runs in any more.
+        texts.retain(|known| Arc::strong_count(known) > 1);
+        let new = Arc::<str>::from(text);
+        texts.push(Arc::clone(&new));
+        new
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.entries().is_empty()
+    }
+
+    /// All connections, the oldest first.
+    pub fn list(&self) -> Vec<View> {
+        let entries: Vec<_> = self.entries().values().map(Arc::clone).collect();
+        let mut views: Vec<_> = entries.iter().map(|entry| entry.view()).collect();
+        views.sort_by_key(|view| (view.since, view.id));
+        views
+    }
+
+    /// Ends sessions: at once, whatever they are doing. Nothing is deleted by it, except by a
+    /// commit that has begun. Says which.
+    pub fn kick(&self, whom: &Whom) -> Vec<SessionId> {
+        let entries: Vec<_> = match whom {
+            Whom::Session(id) => self.entries().get(id).map(Arc::clone).into_iter().collect(),
+            Whom::User(_) | Whom::Tenant(_) => self.entries().values().map(Arc::clone).collect(),
+        };
+        let meant = entries.iter().filter(|entry| entry.is_meant(whom));
+        meant
+            .map(|entry| {
+                entry.kick.notify_one();
+                entry.id
+            })
+            .collect()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Entry>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Resolves when the operator wants the session to end.
+    pub(crate) async fn kicked(&self) {
+        self.kick.notified().await;
+    }
+
+    /// What may be changed of it.
+    pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_memory(&self, octets: usize) {
+        self.memory.store(octets, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_computed(&self, nanoseconds: u64) {
+        self.computed.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_traffic(&self, octets_in: u64, octets_out: u64) {
+        self.octets_in.fetch_add(octets_in, Ordering::Relaxed);
+        self.octets_out.fetch_add(octets_out, Ordering::Relaxed);
+    }
+
+    fn is_meant(&self, whom: &Whom) -> bool {
+        match whom {
+            Whom::Session(id) => self.id == *id,
+            Whom::User(user) => self.facts().user.as_deref() == Some(user),
+            Whom::Tenant(tenant) => *self.facts().tenant == **tenant,
+        }
+    }
+
+    fn view(&self) -> View {
+        let Facts {
+            state,
+            is_tls,
+            tenant,
+            user,
+            component,
+        } = self.facts().clone();
+        View {
+            id: self.id,
+            since: self.since,
+            peer: self.peer,
+            is_tls,
+            tenant,
+            user,
+            state,
+            component,
+            memory: self.memory.load(Ordering::Relaxed),
+            computed: Duration::from_nanos(self.computed.load(Ordering::Relaxed)),
+            octets_in: self.octets_in.load(Ordering::Relaxed),
+            octets_out: self.octets_out.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl State {
+    /// Every state, in the order in which a connection comes to them.
+    pub const ALL: [Self; 3] = [Self::Connecting, Self::Authorization, Self::Transaction];
+
+    /// The state in one word, for JSON and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Authorization => "authorization",
+            Self::Transaction => "transaction",
+        }
+    }
+}
+
+/// Seconds since 1970-01-01 UTC; 0 for a clock that is set before.
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map(|since| since.as_secs()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+    use crate::end::SessionIds;
+
+    /// Three connections: two of alice, one of nobody.
+    fn three() -> (Sessions, Vec<Arc<Entry>>) {
+        let sessions = Sessions::default();
+        let ids = SessionIds::new().expect("random numbers");
+        let peer = "192.0.2.1:4711".parse().expect("address");
+        let entries: Vec<_> = (0..3).map(|_| sessions.enter(ids.next(), peer)).collect();
+        for entry in &entries[..2] {
+            entry.facts().user = Some("alice".into());
+        }
+        (sessions, entries)
+    }
+
+    fn poll_once(future: impl Future<Output = ()>) -> bool {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        let counts = 2 * size_of::<usize>();
+        let octets = size_of::<Entry>() + counts;
+        assert!(octets < 200, "{octets} octets for each connection");
+    }
+
+    #[test]
+    fn those_who_are_meant_are_kicked_and_nobody_else() {
+        let (sessions, entries) = three();
+        assert_eq!(sessions.kick(&Whom::User("bob".to_owned())), []);
+        assert_eq!(sessions.kick(&Whom::User("alice".to_owned())).len(), 2);
+        let kicked: Vec<_> = entries
+            .iter()
+            .map(|entry| poll_once(entry.kicked()))
+            .collect();
+        assert_eq!(kicked, [true, true, false]);
+        let third = entries[2].id;
+        assert_eq!(sessions.kick(&Whom::Session(third)), [third]);
+        assert!(
+            poll_once(entries[2].kicked()),
+            "a kick waits for whoever asks later"
+        );
+        let all = Whom::Tenant(DEFAULT_TENANT.to_owned());
+        assert_eq!(sessions.kick(&all).len(), 3);
+    }
+
+    #[test]
+    fn who_has_left_is_not_there() {
+        let (sessions, entries) = three();
+        sessions.leave(entries[1].id);
+        assert_eq!(sessions.len(), 2);
+        assert_eq!(sessions.kick(&Whom::Session(entries[1].id)), []);
+        assert!(sessions.list().iter().all(|view| view.id != entries[1].id));
+    }
+
+    #[test]
+    fn a_text_is_kept_once_and_only_while_it_is_used() {
+        let sessions = Sessions::default();
+        let (one, two) = (sessions.shared("ab"), sessions.shared("ab"));
+        assert!(Arc::ptr_eq(&one, &two));
+        drop((one, two));
+        let other = sessions.shared("cd");
+        assert_eq!(sessions.texts.lock().expect("whole").len(), 1);
+        drop(other);
+    }
+
+    #[test]
+    fn what_a_connection_adds_up_is_seen() {
+        let (sessions, entries) = three();
+        entries[2].facts().state = State::Authorization;
+        entries[2].add_traffic(3, 4);
+        entries[2].add_traffic(30, 40);
+        entries[2].add_computed(1500);
+        entries[2].set_memory(65_536);
+        let list = sessions.list();
+        let view = list.iter().find(|view| view.id == entries[2].id);
+        let view = view.expect("listed");
+        assert_eq!((view.octets_in, view.octets_out), (33, 44));
+        assert_eq!(view.computed, Duration::from_nanos(1500));
+        assert_eq!((view.memory, view.state), (65_536, State::Authorization));
+    }
+}

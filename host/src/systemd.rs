@@ -1,0 +1,50 @@
+//! What the service manager is told: that we serve, read again, stop, and are alive.
+//!
+//! Does nothing where there is no service manager that wants to know.
+
+use std::{io, time::Duration};
+
+use sd_notify::NotifyState;
+use tokio::time::interval;
+use tracing::warn;
+
+/// Connections are accepted.
+pub fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// Files are read again. [`ready`] has to follow.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The server was told to stop.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// Shows again and again that tasks are run, if the service manager watches. Never ends if it does.
+pub async fn watchdog() {
+    let Some(limit) = sd_notify::watchdog_enabled() else {
+        return;
+    };
+    // As sd_watchdog_enabled(3) recommends: twice in the time after which we count as dead.
+    let mut beats = interval((limit / 2).max(Duration::from_millis(1)));
+    loop {
+        beats.tick().await;
+        tell(&[NotifyState::Watchdog]);
+    }
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        failed(&error);
+    }
+}
+
+fn failed(error: &io::Error) {
+    warn!(%error, "the service manager can not be told");
+}
