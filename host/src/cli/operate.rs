@@ -45,23 +45,29 @@ const TENANTS: [Column; 4] = [
 
 /// Shows the server as a whole.
 pub(super) fn status(asked: &Ask) -> Result<(), Failure> {
-    answers(asked, Command::Status, |answer| match answer {
-        Answer::Status(status) if asked.json => json(&status),
-        Answer::Status(status) => print(&show_status(&status)),
-        other => unexpected(asked, &other),
+    answers(asked, Command::Status, |answer| {
+        let Answer::Status(status) = answer else {
+            return unexpected(asked);
+        };
+        if asked.json {
+            return json(&status);
+        }
+        print(&show_status(&status))
     })
 }
 
 /// Lists connections.
 pub(super) fn sessions(asked: &Ask) -> Result<(), Failure> {
     let mut rows = Vec::new();
-    answers(asked, Command::Sessions, |answer| match answer {
-        Answer::Session(session) if asked.json => json(&session),
-        Answer::Session(session) => {
-            rows.push(session_row(&session));
-            Ok(())
+    answers(asked, Command::Sessions, |answer| {
+        let Answer::Session(session) = answer else {
+            return unexpected(asked);
+        };
+        if asked.json {
+            return json(&session);
         }
-        other => unexpected(asked, &other),
+        rows.push(session_row(&session));
+        Ok(())
     })?;
     show_table(asked, &SESSIONS, &rows)
 }
@@ -69,13 +75,15 @@ pub(super) fn sessions(asked: &Ask) -> Result<(), Failure> {
 /// Lists tenants.
 pub(super) fn tenants(asked: &Ask) -> Result<(), Failure> {
     let mut rows = Vec::new();
-    answers(asked, Command::Tenants, |answer| match answer {
-        Answer::Tenant(tenant) if asked.json => json(&tenant),
-        Answer::Tenant(tenant) => {
-            rows.push(tenant_row(&tenant));
-            Ok(())
+    answers(asked, Command::Tenants, |answer| {
+        let Answer::Tenant(tenant) = answer else {
+            return unexpected(asked);
+        };
+        if asked.json {
+            return json(&tenant);
         }
-        other => unexpected(asked, &other),
+        rows.push(tenant_row(&tenant));
+        Ok(())
     })?;
     show_table(asked, &TENANTS, &rows)
 }
@@ -100,11 +108,13 @@ pub(super) fn kick(whom: args::Whom, asked: &Ask) -> Result<(), Failure> {
     let mut is_anybody = false;
     answers(asked, Command::Kick(whom), |answer| {
         is_anybody = true;
-        match answer {
-            Answer::Kicked(kicked) if asked.json => json(&Kicked { kicked }),
-            Answer::Kicked(id) => print(&format!("kicked {id}\n")),
-            other => unexpected(asked, &other),
+        let Answer::Kicked(kicked) = answer else {
+            return unexpected(asked);
+        };
+        if asked.json {
+            return json(&Kicked { kicked });
         }
+        print(&format!("kicked {kicked}\n"))
     })?;
     if is_anybody {
         return Ok(());
@@ -152,10 +162,10 @@ fn socket(asked: &Ask) -> Result<PathBuf, Failure> {
     })
 }
 
-fn unexpected(asked: &Ask, answer: &Answer) -> Result<(), Failure> {
+fn unexpected(asked: &Ask) -> Result<(), Failure> {
     Err(Failure::Asked {
         socket: socket(asked)?,
-        source: client::Error::Answer(format!("{answer:?} was not asked for")),
+        source: client::Error::Answer("it answers another question".to_owned()),
     })
 }
 
