@@ -9,7 +9,7 @@ use popcell_conformance::{
     deviations::Deviations,
     report::Format,
     row::Selection,
-    target::{Target, Tls},
+    target::{Account, Target, Tls},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
@@ -20,7 +20,9 @@ Start here:
   popcell-conformance localhost:995 --tls implicit --ca ca.pem --user alice --password secret
 
 Exit codes:
-  0 every row holds or is a declared deviation   1 some row does not   2 wrong arguments";
+  0 every row holds or is a declared deviation
+  1 some row does not, or --expect-deviations is not met, or there is no such server
+  2 wrong arguments";
 
 /// Holds a POP3 server against the RFCs, requirement by requirement.
 #[derive(Debug, Parser)]
@@ -85,6 +87,14 @@ pub(crate) struct Check {
     #[arg(long, value_name = "PASSWORD")]
     password: String,
 
+    /// The account for APOP, if a user with APOP has no PASS. Without PASSWORD, it is the account's.
+    #[arg(long, value_name = "NAME[:PASSWORD]")]
+    apop_user: Option<String>,
+
+    /// An account that has to wait between two logins, if the account has not.
+    #[arg(long, value_name = "NAME[:PASSWORD]")]
+    login_delay_user: Option<String>,
+
     /// How connections are protected. `none` still tries STLS for the rows about it.
     #[arg(long, value_enum, default_value_t = TlsArgument::None)]
     tls: TlsArgument,
@@ -117,6 +127,10 @@ pub(crate) struct Check {
     /// A row that the server fails on purpose; may be repeated.
     #[arg(long, value_name = "ROW")]
     deviation: Vec<String>,
+
+    /// Fail also if a declared row does not fail as declared: for servers whose faults are known.
+    #[arg(long)]
+    pub(crate) expect_deviations: bool,
 
     /// Show every dialogue, not only those of failures.
     #[arg(long)]
@@ -184,6 +198,11 @@ impl Check {
             return Err(format!("`{}` is no HOST:PORT", self.address));
         }
         let mut target = Target::new(&self.address, &self.user, &self.password);
+        target.apop = self.apop_user.as_deref().map(|name| self.other(name));
+        target.delayed = self
+            .login_delay_user
+            .as_deref()
+            .map(|name| self.other(name));
         target.tls = tls;
         target.authorities = self.authorities()?;
         target.patience.answer = Duration::from_secs(self.timeout);
@@ -192,11 +211,20 @@ impl Check {
         Ok(target)
     }
 
+    /// Another account, written as NAME or NAME:PASSWORD.
+    fn other(&self, written: &str) -> Account {
+        let (user, password) = written.split_once(':').unwrap_or((written, &self.password));
+        Account {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        }
+    }
+
     /// The declared deviations.
     ///
     /// # Errors
     ///
-    /// The file cannot be used, or a row is named that there is not.
+    /// The file cannot be used, or a row is named twice or is not there.
     pub(crate) fn deviations(&self) -> Result<Deviations, String> {
         let mut deviations = Deviations::default();
         if let Some(file) = &self.deviations {

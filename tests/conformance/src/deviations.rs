@@ -1,12 +1,16 @@
 //! Rows that a server fails on purpose, and its reasons.
 //!
-//! A declared row may pass all the same: the declaration is a permission, no expectation.
+//! A declared row may pass all the same: the declaration is a permission. Whoever wants an
+//! expectation asks for what is [`unmet`](Deviations::unmet).
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde::Deserialize;
 
-use crate::checks;
+use crate::{
+    checks,
+    run::{Finding, Verdict},
+};
 
 /// Declared deviations.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -44,6 +48,9 @@ pub enum Error {
     /// There is no such row.
     #[error("there is no row `{0}`")]
     NoRow(String),
+    /// The row is declared twice.
+    #[error("row {0} is declared twice")]
+    Twice(String),
 }
 
 #[derive(Deserialize)]
@@ -67,7 +74,7 @@ impl Deviations {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, is malformed, or names a row that there is not.
+    /// The file cannot be read, is malformed, or names a row twice or one that there is not.
     pub fn read(&mut self, path: &Path) -> Result<(), Error> {
         let name = || path.display().to_string();
         let text = fs::read_to_string(path).map_err(|source| Error::Read {
@@ -88,7 +95,7 @@ impl Deviations {
     ///
     /// # Errors
     ///
-    /// There is no such row.
+    /// There is no such row, or it is declared already.
     pub fn declare(&mut self, row: &str, reason: &str) -> Result<(), Error> {
         self.add(row, reason, None)
     }
@@ -110,6 +117,28 @@ impl Deviations {
         is_it.then_some(declared.reason.as_str())
     }
 
+    /// The declared rows, in the order of the table.
+    pub fn rows(&self) -> impl Iterator<Item = &'static str> {
+        let numbers = checks::rows().map(|row| row.number);
+        numbers.filter(|number| self.declared.contains_key(*number))
+    }
+
+    /// A sentence for each declared row that did not fail as it was declared.
+    pub fn unmet(&self, findings: &[Finding]) -> Vec<String> {
+        let found = |number| findings.iter().find(|finding| finding.row.number == number);
+        let sentence = |number| match found(number).map(|finding| &finding.verdict) {
+            Some(Verdict::Deviation { .. }) => None,
+            Some(verdict) => Some((number, verdict.name())),
+            None => Some((number, "not checked")),
+        };
+        let unmet = self.rows().filter_map(sentence);
+        unmet
+            .map(|(number, what)| {
+                format!("row {number} is declared as a deviation and does not show: {what}")
+            })
+            .collect()
+    }
+
     /// Whether nothing is declared.
     pub fn is_empty(&self) -> bool {
         self.declared.is_empty()
@@ -120,9 +149,11 @@ impl Deviations {
             return Err(Error::NoRow(row.to_owned()));
         }
         let reason = reason.to_owned();
-        self.declared
-            .insert(row.to_owned(), Declared { reason, only });
-        Ok(())
+        let declared = Declared { reason, only };
+        match self.declared.insert(row.to_owned(), declared) {
+            None => Ok(()),
+            Some(_) => Err(Error::Twice(row.to_owned())),
+        }
     }
 }
 
@@ -167,10 +198,21 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_popcell_is_well_formed() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deviations/popcell.toml");
-        let mut deviations = Deviations::default();
-        deviations.read(&path).unwrap();
-        assert!(!deviations.is_empty());
+    fn a_row_that_is_declared_twice_is_refused() {
+        let text = "[[deviation]]\nrow = \"10\"\nreason = \"policy\"\n";
+        let error = read(&text.repeat(2)).unwrap_err();
+        assert_eq!(error.to_string(), "row 10 is declared twice");
+    }
+
+    #[test]
+    fn the_lists_of_servers_are_well_formed() {
+        for server in ["popcell", "dovecot"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deviations");
+            let mut deviations = Deviations::default();
+            deviations
+                .read(&folder.join(server).with_extension("toml"))
+                .unwrap();
+            assert!(!deviations.is_empty(), "{server}");
+        }
     }
 }

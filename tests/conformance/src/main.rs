@@ -63,7 +63,15 @@ fn examine(check: &Check) -> Result<ExitCode, Failure> {
         report.add(finding)
     })?;
     report.finish()?;
-    match findings.iter().any(|finding| finding.is_failure()) {
+    let unmet = match check.expect_deviations {
+        true => deviations.unmet(&findings),
+        false => Vec::new(),
+    };
+    unmet
+        .iter()
+        .try_for_each(|sentence| writeln!(io::stderr(), "popcell-conformance: {sentence}"))?;
+    let is_failed = findings.iter().any(|finding| finding.is_failure());
+    match is_failed || !unmet.is_empty() {
         true => Ok(ExitCode::from(FAILED)),
         false => Ok(ExitCode::SUCCESS),
     }

@@ -18,6 +18,11 @@ pub struct Target {
     pub user: String,
     /// Its password. It is never printed.
     pub password: String,
+    /// The account for APOP, where a user with APOP has no PASS. `None`: the one above.
+    pub apop: Option<Account>,
+    /// An account that has to wait between two logins, where the one above has not. `None`: the one
+    /// above is tried.
+    pub delayed: Option<Account>,
     /// How ordinary connections of the suite are protected.
     pub tls: Tls,
     /// The authorities that may have signed the server's certificate; `None` accepts every
@@ -29,6 +34,15 @@ pub struct Target {
     pub is_disposable: bool,
     /// Whether checks may take longer than a minute.
     pub is_slow: bool,
+}
+
+/// A user and the password.
+#[derive(Clone)]
+pub struct Account {
+    /// The name.
+    pub user: String,
+    /// The password. It is never printed.
+    pub password: String,
 }
 
 /// A password that is not the account's. Not made from the real one: servers may log wrong ones.
@@ -76,12 +90,32 @@ impl Target {
             address: address.to_owned(),
             user: user.to_owned(),
             password: password.to_owned(),
+            apop: None,
+            delayed: None,
             tls: Tls::None,
             authorities: None,
             patience: Patience::default(),
             is_disposable: false,
             is_slow: false,
         }
+    }
+
+    /// The account of ordinary sessions.
+    pub(crate) fn account(&self) -> Account {
+        Account {
+            user: self.user.clone(),
+            password: self.password.clone(),
+        }
+    }
+
+    /// The account for APOP.
+    pub(crate) fn apop_account(&self) -> Account {
+        self.apop.clone().unwrap_or_else(|| self.account())
+    }
+
+    /// The account that has to wait between two logins, if any has.
+    pub(crate) fn delayed_account(&self) -> Account {
+        self.delayed.clone().unwrap_or_else(|| self.account())
     }
 
     /// The name of the host, without the port and without the brackets of an IPv6 address.

@@ -15,7 +15,7 @@ use crate::{
     dialogue::Dialogue,
     sasl,
     stop::{Stop, require},
-    target::{Target, Tls},
+    target::{Account, Target, Tls},
     tls::Handshake,
 };
 
@@ -126,10 +126,15 @@ impl<'a> Trial<'a> {
     ///
     /// A maildrop that is still locked by the session before is waited for.
     pub(crate) fn login(&self) -> Result<Client, Stop> {
+        self.login_as(&self.target.account())
+    }
+
+    /// A session in TRANSACTION of another account.
+    pub(crate) fn login_as(&self, account: &Account) -> Result<Client, Stop> {
         let start = Instant::now();
         loop {
             let mut client = self.connect()?;
-            let answer = self.log_in(&mut client)?;
+            let answer = self.log_in_as(&mut client, account)?;
             if answer.is_ok() {
                 return Ok(client);
             }
@@ -142,7 +147,12 @@ impl<'a> Trial<'a> {
 
     /// Logs in with USER and PASS, or with AUTH PLAIN where USER is not accepted.
     pub(crate) fn log_in(&self, client: &mut Client) -> Result<Answer, Stop> {
-        let Target { user, password, .. } = self.target;
+        self.log_in_as(client, &self.target.account())
+    }
+
+    /// Logs another account in.
+    pub(crate) fn log_in_as(&self, client: &mut Client, account: &Account) -> Result<Answer, Stop> {
+        let Account { user, password } = account;
         if self.user(client, user)?.is_ok() {
             return self.pass(client, password);
         }

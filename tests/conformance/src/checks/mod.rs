@@ -2,6 +2,7 @@
 //!
 //! One file or folder for each RFC; a check stands where its row does.
 
+mod clear;
 mod rfc1939;
 mod rfc2449;
 mod rfc3206;

@@ -2,13 +2,13 @@
 //!
 //! Mostly with PLAIN, which every server has to have; the others where they are offered.
 
-use super::row;
+use super::{clear, row};
 use crate::{
     answer::Answer,
     client::Client,
     row::{
         Level::{Must, Optional, Should},
-        Proof::{Configuration, Nothing, Unit, Wire},
+        Proof::{Nothing, Unit, Wire},
         Row,
     },
     sasl,
@@ -55,8 +55,8 @@ pub(super) const ROWS: &[Row] = &[
         "the service name of SASL is `pop`"),
     row("84", (5034, "4"), Must, Wire(plain_works_over_tls),
         "PLAIN over TLS is implemented"),
-    row("85", (5034, "4"), Must, Configuration("a server is seen in one configuration only"),
-        "passwords without TLS can be forbidden, and are by default"),
+    row("85", (5034, "4"), Must, Wire(clear::plaintext_is_neither_said_nor_taken),
+        "passwords without TLS can be forbidden: they are neither announced nor taken"),
     row("86", (5034, "4"), Should, Wire(some_mechanism_hides_the_password),
         "some mechanism does not send the password"),
     row("87", (5034, "5"), Must, Wire(only_keywords_ignore_case),

@@ -2,27 +2,27 @@
 //!
 //! STLS where it is offered, implicit TLS where the target says so.
 
-use super::row;
+use super::{clear, row};
 use crate::{
     answer::Answer,
     channel::End,
     client::Client,
     row::{
         Level::{Must, Optional, Policy, Should},
-        Proof::{Configuration, Documentation, Nothing, Wire},
+        Proof::{Documentation, Nothing, Wire},
         Row,
     },
     stop::{Stop, require},
-    target::{Target, Tls, WRONG_PASSWORD},
+    target::{Target, Tls},
     tls::{ALPN_POP3, Handshake},
     trial::Trial,
 };
 
 #[rustfmt::skip] // A row is easier to find in a table.
 pub(super) const ROWS: &[Row] = &[
-    row("88", (2595, "2.2"), Should, Configuration("a server is seen in one configuration only"),
+    row("88", (2595, "2.2"), Should, Wire(clear::nobody_logs_in),
         "there is a mode that refuses logins until the connection is encrypted"),
-    row("89", (2595, "2.3"), Must, Configuration("a server is seen in one configuration only"),
+    row("89", (2595, "2.3"), Must, Wire(clear::passwords_are_refused),
         "all logins in the clear can be refused"),
     row("90", (2595, "2.5"), Must, Wire(failed_handshake_is_the_end),
         "behind a failed handshake nothing is answered in the clear"),
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         "TLS 1.2 or later; older versions are refused"),
     row("100", (8314, "4"), Should, Documentation("logs are not seen from outside"),
         "TLS version and cipher suite are logged"),
-    row("101", (8314, "4.1"), Must, Wire(clear_logins_are_refused_alike),
+    row("101", (8314, "4.1"), Must, Wire(clear::right_and_wrong_are_refused_alike),
         "where clear logins are barred, right and wrong passwords have one answer"),
     row("102", (8314, "4.2"), Must, Wire(no_certificate_is_asked_for),
         "no client certificate is asked for unless one can log a user in"),
@@ -271,19 +271,6 @@ fn client_hello(minor: u8) -> Vec<u8> {
 fn with_length(octets: &[u8]) -> Vec<u8> {
     let length = u16::try_from(octets.len()).expect("a hello has a few hundred octets");
     [length.to_be_bytes().as_slice(), octets].concat()
-}
-
-fn clear_logins_are_refused_alike(trial: &Trial<'_>) -> Result<(), Stop> {
-    let Target { user, password, .. } = trial.target;
-    let right = trial.user_pass(&mut trial.clear()?, user, password)?;
-    if right.is_ok() {
-        return Stop::not_offered("a bar to clear logins");
-    }
-    trial.refused(&right, "-ERR")?;
-    let wrong = trial.user_pass(&mut trial.clear()?, user, WRONG_PASSWORD)?;
-    require(right.line == wrong.line, || {
-        format!("right and wrong passwords must have one answer; they have `{right}`, `{wrong}`")
-    })
 }
 
 fn no_certificate_is_asked_for(trial: &Trial<'_>) -> Result<(), Stop> {

@@ -94,7 +94,27 @@ pub(super) fn finish(out: &mut impl Write, findings: &[Finding]) -> io::Result<(
     for ((rfc, level), counts) in &counts {
         line(out, &format!("RFC {rfc} {level}"), counts)?;
     }
-    line(out, "all", &totals)
+    line(out, "all", &totals)?;
+    verdict(out, findings)
+}
+
+/// The last words: whether the server passes, and what it fails.
+fn verdict(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    let failures: Vec<&Finding> = findings.iter().filter(|it| it.is_failure()).collect();
+    if failures.is_empty() {
+        return writeln!(out, "\nNo row fails.");
+    }
+    let (failed, all) = (failures.len(), findings.len());
+    writeln!(out, "\nFAILED: {failed} of {all} rows")?;
+    failures.iter().try_for_each(|finding| {
+        let row = finding.row;
+        let (number, clause, level) = (row.number, row.clause(), row.level);
+        writeln!(
+            out,
+            "  {number:>4} {clause:<22} {level:<6} {}",
+            row.requirement
+        )
+    })
 }
 
 fn line(out: &mut impl Write, name: &str, counts: &BTreeMap<&str, usize>) -> io::Result<()> {

@@ -127,12 +127,15 @@ const SASL: &[Case] = &[
     (Fault::DataWithSuccess, USUAL, ALL, "80"),
     (Fault::AuthorizationIgnored, USUAL, ALL, "81"),
     (Fault::PlainMissing, USUAL, ALL, "84"),
+    (Fault::PlainSaidInTheClear, Setting::BARRED, ALL, "85"),
+    (Fault::PlainTakenInTheClear, Setting::BARRED, ALL, "85 88 89"),
     (Fault::NothingHidesThePassword, USUAL, ALL, "86"),
     (Fault::Base64IgnoresCase, USUAL, ALL, "87"),
 ];
 
 #[rustfmt::skip]
 const TLS: &[Case] = &[
+    (Fault::CramMd5TakenInTheClear, Setting::ENCRYPTED, ALL, "88"),
     (Fault::ClearAfterFailedHandshake, USUAL, ALL, "90"),
     (Fault::StlsUnannounced, USUAL, ALL, "91"),
     (Fault::StlsAfterLogin, USUAL, ALL, "92"),
@@ -178,6 +181,7 @@ fn a_right_server_fails_no_row_in_the_clear() {
 #[test]
 fn a_right_server_fails_no_row_over_stls() {
     assert_right(Setting::BARRED, "");
+    assert_right(Setting::ENCRYPTED, "");
 }
 
 #[test]

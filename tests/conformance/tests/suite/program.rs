@@ -11,7 +11,7 @@ use std::{
 use crate::fake::{Fake, Fault, PASSWORD, Setting, USER};
 
 /// Rows with every kind of verdict on a server with two faults of which one is declared.
-const ROWS: &str = "15,14,42a,10,88";
+const ROWS: &str = "15,14,42a,10,100";
 
 fn program(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_popcell-conformance"));
@@ -39,6 +39,18 @@ fn the_exit_code_tells_failures_from_deviations() {
         checked(&wrong, &["--only", "15", "--deviation", "15"]).0,
         Some(0)
     );
+}
+
+#[test]
+fn a_deviation_that_is_expected_and_does_not_show_is_a_failure() {
+    let (right, wrong) = (
+        Fake::start(Setting::USUAL, None),
+        Fake::start(Setting::USUAL, Some(Fault::NoLock)),
+    );
+    let expecting = |rows| ["--only", rows, "--deviation", "15", "--expect-deviations"];
+    assert_eq!(checked(&wrong, &expecting("15")).0, Some(0));
+    assert_eq!(checked(&right, &expecting("15")).0, Some(1));
+    assert_eq!(checked(&wrong, &expecting("14")).0, Some(1));
 }
 
 #[test]
@@ -84,8 +96,9 @@ fn text_shows_verdicts_dialogues_and_a_summary() {
         "        2 C: PASS <password>",
         "  not offered  42a",
         "  skipped       10",
-        "  elsewhere     88",
+        "  elsewhere    100",
         "RFC 1939 MUST ",
+        "FAILED: 1 of 5 rows\n    15 RFC 1939 §4 ",
     ] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
@@ -109,7 +122,7 @@ fn tap_has_a_point_for_each_row_and_a_plan() {
     assert!(points[1].starts_with("ok 2 - row 14 ") && !points[1].contains('#'));
     assert!(points[2].starts_with("not ok 3 - row 15 ") && !points[2].contains('#'));
     assert!(points[3].contains("row 42a ") && points[3].contains(" # SKIP not offered: APOP"));
-    assert!(points[4].contains("row 88 ") && points[4].contains(" # SKIP elsewhere: "));
+    assert!(points[4].contains("row 100 ") && points[4].contains(" # SKIP elsewhere: "));
 }
 
 #[test]
@@ -174,7 +187,9 @@ fn the_document_joins_code_transcripts_and_results() {
     let document = String::from_utf8(output.stdout).unwrap();
     for line in [
         "* RFC 1939 §4 (row 15): sessions share the maildrop.",
-        "| deviation | 1 |",
+        "| RFC | Level | pass | deviation | **fail** | not offered | skipped | elsewhere |",
+        "| 1939 | MUST | 1 | 1 |  |  | 1 |  |",
+        "| all | | 1 | 1 |  | 1 | 1 | 1 |",
         "| 21 | 5 (STAT) | MUST | STAT is +OK, count and octets; marked messages are in neither |  \
          | `host/src/session.rs` | `60-stat` |",
         "| 14 | 4 | MUST | there is a way to log in | pass |  |  |",
@@ -184,6 +199,36 @@ fn the_document_joins_code_transcripts_and_results() {
             "`{line}` is not in\n{document}"
         );
     }
+}
+
+#[test]
+fn a_declared_deviation_that_no_run_shows_is_no_document() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let results = write("results.tap", "ok 1 - row 15 RFC 1939 §4 MUST: text\n");
+    let deviations = write(
+        "deviations.toml",
+        "[[deviation]]\nrow = \"15\"\nreason = \"sessions share the maildrop\"\n",
+    );
+    let folder = directory.path().to_str().unwrap();
+    let output = program(&[
+        "report",
+        "--results",
+        &results,
+        "--code",
+        folder,
+        "--transcripts",
+        folder,
+        "--deviations",
+        &deviations,
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("row 15 is declared as a deviation"), "{said}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     client::Client,
     sasl,
     stop::{Stop, require},
-    target::{Target, UNKNOWN_USER, WRONG_PASSWORD},
+    target::{Account, UNKNOWN_USER, WRONG_PASSWORD},
     trial::Trial,
 };
 
@@ -139,6 +139,7 @@ fn password_is_compared_in_full(trial: &Trial<'_>, wrong: &str) -> Result<(), St
 }
 
 pub(super) fn apop_works_as_announced(trial: &Trial<'_>) -> Result<(), Stop> {
+    let account = trial.target.apop_account();
     let (mut client, timestamp) = greeted_with_timestamp(trial)?;
     let inner = timestamp.trim_start_matches('<').trim_end_matches('>');
     let is_message_id = inner.split('@').filter(|part| !part.is_empty()).count() == 2;
@@ -149,26 +150,32 @@ pub(super) fn apop_works_as_announced(trial: &Trial<'_>) -> Result<(), Stop> {
     require(timestamp != other, || {
         format!("timestamps must be unique; `{timestamp}` came twice")
     })?;
-    apop(trial, &mut client, &sasl::apop(&timestamp, WRONG_PASSWORD))?.err()?;
+    let wrong = Account {
+        password: WRONG_PASSWORD.to_owned(),
+        ..account.clone()
+    };
+    apop(trial, &mut client, &timestamp, &wrong)?.err()?;
     client.err("STAT")?;
     let (mut client, timestamp) = greeted_with_timestamp(trial)?;
-    apop(
-        trial,
-        &mut client,
-        &sasl::apop(&timestamp, &trial.target.password),
-    )?
-    .ok()?;
+    apop(trial, &mut client, &timestamp, &account)?.ok()?;
     client.quit()
 }
 
 pub(super) fn apop_excludes_pass(trial: &Trial<'_>) -> Result<(), Stop> {
+    has_one_of_both(trial, &trial.target.account())?;
+    match &trial.target.apop {
+        Some(account) => has_one_of_both(trial, account),
+        None => Ok(()),
+    }
+}
+
+fn has_one_of_both(trial: &Trial<'_>, account: &Account) -> Result<(), Stop> {
     let (mut client, timestamp) = greeted_with_timestamp(trial)?;
-    let digest = sasl::apop(&timestamp, &trial.target.password);
-    if apop(trial, &mut client, &digest)?.is_err() {
+    if apop(trial, &mut client, &timestamp, account)?.is_err() {
         return Ok(());
     }
     client.quit()?;
-    let Target { user, password, .. } = trial.target;
+    let Account { user, password } = account;
     let answer = trial.user_pass(&mut trial.connect()?, user, password)?;
     trial.refused(&answer, "-ERR for a user who has APOP")
 }
@@ -176,8 +183,7 @@ pub(super) fn apop_excludes_pass(trial: &Trial<'_>) -> Result<(), Stop> {
 pub(super) fn timestamp_means_apop(trial: &Trial<'_>) -> Result<(), Stop> {
     match greeted_with_timestamp(trial) {
         Ok((mut client, timestamp)) => {
-            let digest = sasl::apop(&timestamp, &trial.target.password);
-            let answer = apop(trial, &mut client, &digest)?;
+            let answer = apop(trial, &mut client, &timestamp, &trial.target.apop_account())?;
             require(answer.is_ok(), || {
                 answer.instead_of("+OK: the greeting has a timestamp")
             })
@@ -202,6 +208,12 @@ fn greeted_with_timestamp(trial: &Trial<'_>) -> Result<(Client, String), Stop> {
     )
 }
 
-fn apop(trial: &Trial<'_>, client: &mut Client, digest: &str) -> Result<Answer, Stop> {
-    trial.auth(client, &format!("APOP {}", trial.target.user), digest)
+fn apop(
+    trial: &Trial<'_>,
+    client: &mut Client,
+    timestamp: &str,
+    account: &Account,
+) -> Result<Answer, Stop> {
+    let digest = sasl::apop(timestamp, &account.password);
+    trial.auth(client, &format!("APOP {}", account.user), &digest)
 }

@@ -138,15 +138,24 @@ pub(super) fn user_is_announced_if_accepted(trial: &Trial<'_>) -> Result<(), Sto
 }
 
 pub(super) fn login_delay_is_enforced(trial: &Trial<'_>) -> Result<(), Stop> {
-    let seconds = trial.login()?.capabilities()?.offered("LOGIN-DELAY")?;
+    trial.capabilities()?.offered("LOGIN-DELAY")?;
+    let account = trial.target.delayed_account();
+    let seconds = trial.login_as(&account)?.capabilities()?;
+    let seconds = seconds.offered("LOGIN-DELAY")?;
     if seconds.first().is_some_and(|seconds| seconds == "0") {
         return Stop::not_offered("a LOGIN-DELAY above 0");
     }
     let mut client = trial.connect()?;
-    let answer = trial.log_in(&mut client)?;
-    require(answer.is_err(), || {
+    let answer = trial.log_in_as(&mut client, &account)?;
+    let is_locked = answer.code().as_deref() == Some("IN-USE");
+    require(answer.is_err() && !is_locked, || {
         answer.instead_of("-ERR so soon behind another login")
-    })
+    })?;
+    let has_codes = trial.capabilities()?.has("RESP-CODES");
+    if has_codes && answer.code().as_deref() != Some("LOGIN-DELAY") {
+        trial.note(format!("the answer has no [LOGIN-DELAY]: {answer}"));
+    }
+    Ok(())
 }
 
 pub(super) fn login_delay_is_the_largest(trial: &Trial<'_>) -> Result<(), Stop> {

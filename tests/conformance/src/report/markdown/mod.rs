@@ -4,15 +4,12 @@
 
 mod places;
 mod results;
+mod summary;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    path::PathBuf,
-};
+use std::{collections::BTreeSet, io, path::PathBuf};
 
-use places::Names;
-use results::Outcome;
+use places::Places;
+use results::{Found, Outcome};
 
 use crate::{checks, deviations::Deviations, row::Row};
 
@@ -21,8 +18,8 @@ use crate::{checks, deviations::Deviations, row::Row};
 pub struct Sources {
     /// Folders of Rust sources, searched for clauses such as `RFC 1939 §5 (STAT)`.
     pub code: Vec<PathBuf>,
-    /// A TOML file that lists files for rows whose clause says too little, relative to the working
-    /// directory.
+    /// A TOML file with the tables `code` and `tests`: files for rows whose clause says too little,
+    /// and tests that are no transcripts, relative to the working directory.
     pub places: Option<PathBuf>,
     /// A folder of transcripts, searched for lines such as `# rows: 21 22`.
     pub transcripts: Option<PathBuf>,
@@ -33,57 +30,72 @@ pub struct Sources {
 
 /// Why the document cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {source}")]
-pub struct Error {
-    path: PathBuf,
-    source: io::Error,
+#[non_exhaustive]
+pub enum Error {
+    /// A file or a folder cannot be read, or does not hold what it should.
+    #[error("{path}: {source}")]
+    Unusable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The results do not show what is declared.
+    #[error("row {0} is declared as a deviation, but it was tried and does not fail")]
+    Stale(&'static str),
 }
 
 /// Makes the document.
 ///
 /// # Errors
 ///
-/// A file or a folder cannot be read, or the list of places names what is not there.
+/// See [`Error`].
 pub fn document(sources: &Sources, deviations: &Deviations) -> Result<String, Error> {
-    let mut code = places::cited(&sources.code)?;
+    let mut places = Places::default();
     if let Some(file) = &sources.places {
-        for (number, files) in places::listed(file)? {
-            code.entry(number).or_default().extend(files);
-        }
+        places = places::listed(file)?;
     }
-    let transcripts = sources
-        .transcripts
-        .as_deref()
-        .map(places::covered)
-        .transpose()?;
-    let transcripts = transcripts.unwrap_or_default();
-    let outcomes = results::outcomes(&sources.results)?;
+    places.code(places::cited(&sources.code)?);
+    if let Some(folder) = &sources.transcripts {
+        places.tests(places::covered(folder)?);
+    }
+    let found = results::outcomes(&sources.results)?;
+    if let Some(row) = summary::stale(&found, deviations) {
+        return Err(Error::Stale(row));
+    }
     let mut text = heading(deviations);
-    text.push_str(&summary(&outcomes));
+    text.push_str(&summary::by_document(&found));
     let rows: Vec<&Row> = checks::rows().collect();
     for table in rows.chunk_by(|a, b| a.rfc == b.rfc) {
         let rfc = table.first().map_or(0, |row| row.rfc);
         text.push_str(&format!("\n## RFC {rfc}\n\n{HEADER}"));
         for row in table {
-            let outcome = outcomes
-                .get(row.number)
-                .map_or("", |outcome| outcome.name());
-            text.push_str(&line(row, outcome, &code, &transcripts));
+            text.push_str(&line(row, found.get(row.number), &places));
         }
     }
     Ok(text)
 }
 
-const HEADER: &str = "| # | Section | Level | Requirement | Result | Code | Transcripts |\n\
+const HEADER: &str = "| # | Section | Level | Requirement | Result | Code | Tests |\n\
                       | --- | --- | --- | --- | --- | --- | --- |\n";
 
-fn line(row: &Row, outcome: &str, code: &Names, transcripts: &Names) -> String {
+fn line(row: &Row, found: Option<&Found>, places: &Places) -> String {
     let (number, section, level) = (row.number, row.section, row.level);
-    let (code, transcripts) = (list(code.get(number)), list(transcripts.get(number)));
-    let requirement = row.requirement;
-    format!(
-        "| {number} | {section} | {level} | {requirement} | {outcome} | {code} | {transcripts} |\n"
-    )
+    let (code, tests) = (
+        list(places.code.get(number)),
+        list(places.tests.get(number)),
+    );
+    let (requirement, result) = (row.requirement, found.map_or_else(String::new, result));
+    format!("| {number} | {section} | {level} | {requirement} | {result} | {code} | {tests} |\n")
+}
+
+/// The outcome and its reason; that of a deviation stands in the list of them.
+fn result(found: &Found) -> String {
+    let name = found.outcome.name();
+    match found.reason.is_empty() || found.outcome == Outcome::Deviation {
+        true => name.to_owned(),
+        false => format!("{name}: {}", found.reason.replace('|', "\\|")),
+    }
 }
 
 fn heading(deviations: &Deviations) -> String {
@@ -103,18 +115,6 @@ fn heading(deviations: &Deviations) -> String {
                 row.number
             ));
         }
-    }
-    text
-}
-
-fn summary(outcomes: &BTreeMap<String, Outcome>) -> String {
-    if outcomes.is_empty() {
-        return String::new();
-    }
-    let mut text = "\n## Results\n\n| Result | Rows |\n| --- | --- |\n".to_owned();
-    for outcome in Outcome::ALL {
-        let count = outcomes.values().filter(|other| **other == outcome).count();
-        text.push_str(&format!("| {} | {count} |\n", outcome.name()));
     }
     text
 }

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Deserialize;
+
 use super::Error;
 use crate::checks;
 
@@ -16,6 +18,32 @@ const MAX_ROWS_OF_A_CLAUSE: usize = 4;
 
 /// Names by rows or clauses.
 pub(super) type Names = BTreeMap<String, BTreeSet<String>>;
+
+/// Files by rows: where each is met, and what shows it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Places {
+    pub(super) code: Names,
+    pub(super) tests: Names,
+}
+
+impl Places {
+    /// Adds files with code.
+    pub(super) fn code(&mut self, names: Names) {
+        join(&mut self.code, names);
+    }
+
+    /// Adds tests.
+    pub(super) fn tests(&mut self, names: Names) {
+        join(&mut self.tests, names);
+    }
+}
+
+fn join(known: &mut Names, more: Names) {
+    for (number, names) in more {
+        known.entry(number).or_default().extend(names);
+    }
+}
 
 /// Files by the rows whose clauses they name.
 pub(super) fn cited(folders: &[PathBuf]) -> Result<Names, Error> {
@@ -43,14 +71,15 @@ fn is_narrow(clause: &String) -> bool {
         <= MAX_ROWS_OF_A_CLAUSE
 }
 
-/// Files by rows as a TOML file lists them, `"4" = ["component/src/reply.rs"]`; each has to be there.
-pub(super) fn listed(path: &Path) -> Result<Names, Error> {
-    let wrong = |source: String| Error {
+/// Files by rows as a TOML file lists them, `"4" = ["component/src/reply.rs"]` in the tables `code`
+/// and `tests`; each has to be there.
+pub(super) fn listed(path: &Path) -> Result<Places, Error> {
+    let wrong = |source: String| Error::Unusable {
         path: path.to_owned(),
         source: io::Error::other(source),
     };
-    let names: Names = toml::from_str(&read(path)?).map_err(|error| wrong(error.to_string()))?;
-    for (number, files) in &names {
+    let places: Places = toml::from_str(&read(path)?).map_err(|error| wrong(error.to_string()))?;
+    for (number, files) in places.code.iter().chain(&places.tests) {
         if !checks::rows().any(|row| row.number == number) {
             return Err(wrong(format!("there is no row `{number}`")));
         }
@@ -60,7 +89,7 @@ pub(super) fn listed(path: &Path) -> Result<Names, Error> {
             )));
         }
     }
-    Ok(names)
+    Ok(places)
 }
 
 /// Files below `folder` by the clauses that they name, relative to the folder's parent's parent, as
@@ -150,7 +179,7 @@ pub(super) fn covered(folder: &Path) -> Result<Names, Error> {
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let at = |source| Error {
+    let at = |source| Error::Unusable {
         path: folder.to_owned(),
         source,
     };
@@ -165,7 +194,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 pub(super) fn read(path: &Path) -> Result<String, Error> {
-    fs::read_to_string(path).map_err(|source| Error {
+    fs::read_to_string(path).map_err(|source| Error::Unusable {
         path: path.to_owned(),
         source,
     })

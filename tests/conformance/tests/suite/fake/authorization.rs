@@ -41,6 +41,11 @@ impl Session<'_> {
         self.wire.is_secure() || !self.world.setting.is_clear_barred
     }
 
+    /// Whether nobody logs in on this connection.
+    pub(super) fn is_mute(&self) -> bool {
+        self.world.setting.is_clear_mute && !self.wire.is_secure()
+    }
+
     fn user(&mut self, name: &str) -> Flow {
         if self.has(Fault::ClearLoginTells) && !self.wire.is_secure() {
             self.user = Some(name.to_owned());
@@ -134,7 +139,7 @@ impl Session<'_> {
         if only_before(Fault::Utf8BeforeLoginOnly) {
             lines.push("UTF8");
         }
-        if only_before(Fault::SaslBeforeLoginOnly) {
+        if only_before(Fault::SaslBeforeLoginOnly) && !self.is_mute() {
             lines.push(self.mechanisms());
         }
         let is_stls_possible = is_before && setting.protection != Protection::Implicit;
@@ -174,6 +179,7 @@ impl Session<'_> {
         match self.world.fault {
             Some(Fault::NothingHidesThePassword) => "SASL PLAIN",
             Some(Fault::PlainMissing) if self.wire.is_secure() => "SASL CRAM-MD5",
+            Some(Fault::PlainSaidInTheClear) => "SASL PLAIN CRAM-MD5 SCRAM-SHA-256",
             _ if !self.takes_passwords() => "SASL CRAM-MD5 SCRAM-SHA-256",
             _ => "SASL PLAIN CRAM-MD5 SCRAM-SHA-256",
         }

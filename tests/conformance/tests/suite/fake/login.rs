@@ -84,9 +84,13 @@ impl Session<'_> {
             false => name.to_ascii_uppercase(),
         };
         match name.as_str() {
-            "PLAIN" if self.takes_passwords() => self.auth_plain(initial),
-            "CRAM-MD5" => self.auth_cram_md5(initial),
-            "SCRAM-SHA-256" => self.auth_scram(initial),
+            "PLAIN" if self.takes_passwords() || self.has(Fault::PlainTakenInTheClear) => {
+                self.auth_plain(initial)
+            }
+            "CRAM-MD5" if !self.is_mute() || self.has(Fault::CramMd5TakenInTheClear) => {
+                self.auth_cram_md5(initial)
+            }
+            "SCRAM-SHA-256" if !self.is_mute() => self.auth_scram(initial),
             _ if self.has(Fault::UnknownMechanismChallenged) => self.line("+ "),
             _ => self.err("no such mechanism"),
         }

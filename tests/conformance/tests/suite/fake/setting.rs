@@ -12,6 +12,8 @@ pub(crate) struct Setting {
     pub(crate) protection: Protection,
     /// Whether USER and plaintext mechanisms are refused without TLS.
     pub(crate) is_clear_barred: bool,
+    /// Whether mechanisms that hide the password are refused without TLS, too.
+    pub(crate) is_clear_mute: bool,
     /// Whether there is APOP for the account.
     pub(crate) has_apop: bool,
     /// Whether LOGIN-DELAY is announced and enforced: every login but the first is too early.
@@ -47,6 +49,7 @@ impl Setting {
     pub(crate) const USUAL: Self = Self {
         protection: Protection::Offered,
         is_clear_barred: false,
+        is_clear_mute: false,
         has_apop: false,
         has_login_delay: false,
         expires_at_once: false,
@@ -58,6 +61,12 @@ impl Setting {
         protection: Protection::Used,
         is_clear_barred: true,
         ..Self::USUAL
+    };
+
+    /// Nobody logs in without TLS, by no mechanism.
+    pub(crate) const ENCRYPTED: Self = Self {
+        is_clear_mute: true,
+        ..Self::BARRED
     };
 
     pub(crate) const IMPLICIT: Self = Self {
