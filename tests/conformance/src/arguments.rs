@@ -2,12 +2,18 @@
 //!
 //! Connects to nothing.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use popcell_conformance::{
     deviations::Deviations,
-    report::Format,
+    report::{Format, Report},
     row::Selection,
     target::{Account, Target, Tls},
 };
@@ -45,13 +51,13 @@ pub(crate) enum Command {
         directory: PathBuf,
     },
     /// Write CONFORMANCE.md to the standard output.
-    Report(Report),
+    Report(Document),
     /// List all rows with what shows them.
     Rows,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Report {
+pub(crate) struct Document {
     /// Results of runs, written with --format tap.
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub(crate) results: Vec<PathBuf>,
@@ -95,6 +101,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAME[:PASSWORD]")]
     login_delay_user: Option<String>,
 
+    /// An account with EXPIRE 0 and the messages of `prepare`, if the account has another EXPIRE.
+    #[arg(long, value_name = "NAME[:PASSWORD]")]
+    expire_user: Option<String>,
+
     /// How connections are protected. `none` still tries STLS for the rows about it.
     #[arg(long, value_enum, default_value_t = TlsArgument::None)]
     tls: TlsArgument,
@@ -109,7 +119,15 @@ pub(crate) struct Check {
 
     /// The form of the report.
     #[arg(long, value_enum, default_value_t = FormatArgument::Text)]
-    pub(crate) format: FormatArgument,
+    format: FormatArgument,
+
+    /// Write a report in TAP to a file, too.
+    #[arg(long, value_name = "FILE")]
+    tap: Option<PathBuf>,
+
+    /// Write a report in JUnit's XML to a file, too.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 
     /// Rows to check: numbers and ranges, such as `7,42a,60-66`.
     #[arg(
@@ -134,7 +152,7 @@ pub(crate) struct Check {
 
     /// Show every dialogue, not only those of failures.
     #[arg(long)]
-    pub(crate) verbose: bool,
+    verbose: bool,
 
     /// Messages may be deleted. Without it, rows about deletion are skipped.
     #[arg(long)]
@@ -157,7 +175,7 @@ enum TlsArgument {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum FormatArgument {
+enum FormatArgument {
     Text,
     Tap,
     Junit,
@@ -198,17 +216,39 @@ impl Check {
             return Err(format!("`{}` is no HOST:PORT", self.address));
         }
         let mut target = Target::new(&self.address, &self.user, &self.password);
-        target.apop = self.apop_user.as_deref().map(|name| self.other(name));
-        target.delayed = self
-            .login_delay_user
-            .as_deref()
-            .map(|name| self.other(name));
+        let other = |written: &Option<String>| written.as_deref().map(|name| self.other(name));
+        target.apop = other(&self.apop_user);
+        target.delayed = other(&self.login_delay_user);
+        target.expiring = other(&self.expire_user);
         target.tls = tls;
         target.authorities = self.authorities()?;
         target.patience.answer = Duration::from_secs(self.timeout);
         target.is_disposable = self.mailbox_is_disposable;
         target.is_slow = self.slow;
         Ok(target)
+    }
+
+    /// The reports that are wanted: one to the standard output, the others to files.
+    ///
+    /// # Errors
+    ///
+    /// What the system says about a file or the standard output.
+    pub(crate) fn reports(&self) -> Result<Vec<Report<Box<dyn Write>>>, String> {
+        let begin = |format, out| {
+            Report::begin(format, self.verbose, out).map_err(|error| error.to_string())
+        };
+        let mut reports = vec![begin(
+            self.format.into(),
+            Box::new(io::stdout()) as Box<dyn Write>,
+        )?];
+        for (format, file) in [(Format::Tap, &self.tap), (Format::Junit, &self.junit)] {
+            if let Some(file) = file {
+                let out =
+                    File::create(file).map_err(|error| format!("{}: {error}", file.display()))?;
+                reports.push(begin(format, Box::new(out))?);
+            }
+        }
+        Ok(reports)
     }
 
     /// Another account, written as NAME or NAME:PASSWORD.

@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use arguments::{Arguments, Check, Command};
+use arguments::{Arguments, Check, Command, Document};
 use clap::Parser as _;
 use popcell_conformance::{
     checks,
@@ -58,11 +58,13 @@ fn examine(check: &Check) -> Result<ExitCode, Failure> {
     let deviations = check.deviations().map_err(usage)?;
     TcpStream::connect(&target.address)
         .map_err(|error| Failure(format!("{}: {error}", target.address), FAILED))?;
-    let mut report = Report::begin(check.format.into(), check.verbose, io::stdout())?;
+    let mut reports = check.reports().map_err(usage)?;
     let findings = run(&target, &check.only, &deviations, |finding| {
-        report.add(finding)
+        reports
+            .iter_mut()
+            .try_for_each(|report| report.add(finding))
     })?;
-    report.finish()?;
+    reports.into_iter().try_for_each(Report::finish)?;
     let unmet = match check.expect_deviations {
         true => deviations.unmet(&findings),
         false => Vec::new(),
@@ -89,7 +91,7 @@ fn prepare(directory: &std::path::Path) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn document(report: &arguments::Report) -> Result<ExitCode, Failure> {
+fn document(report: &Document) -> Result<ExitCode, Failure> {
     let mut deviations = Deviations::default();
     if let Some(file) = &report.deviations {
         deviations

@@ -23,6 +23,9 @@ pub struct Target {
     /// An account that has to wait between two logins, where the one above has not. `None`: the one
     /// above is tried.
     pub delayed: Option<Account>,
+    /// An account whose mail expires as soon as it was read, where that of the one above does not.
+    /// `None`: the one above is tried.
+    pub expiring: Option<Account>,
     /// How ordinary connections of the suite are protected.
     pub tls: Tls,
     /// The authorities that may have signed the server's certificate; `None` accepts every
@@ -92,6 +95,7 @@ impl Target {
             password: password.to_owned(),
             apop: None,
             delayed: None,
+            expiring: None,
             tls: Tls::None,
             authorities: None,
             patience: Patience::default(),
@@ -116,6 +120,11 @@ impl Target {
     /// The account that has to wait between two logins, if any has.
     pub(crate) fn delayed_account(&self) -> Account {
         self.delayed.clone().unwrap_or_else(|| self.account())
+    }
+
+    /// The account whose mail expires as soon as it was read, if any has such mail.
+    pub(crate) fn expiring_account(&self) -> Account {
+        self.expiring.clone().unwrap_or_else(|| self.account())
     }
 
     /// The name of the host, without the port and without the brackets of an IPv6 address.

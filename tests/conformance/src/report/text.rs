@@ -101,11 +101,19 @@ pub(super) fn finish(out: &mut impl Write, findings: &[Finding]) -> io::Result<(
 /// The last words: whether the server passes, and what it fails.
 fn verdict(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
     let failures: Vec<&Finding> = findings.iter().filter(|it| it.is_failure()).collect();
+    let all = findings.len();
     if failures.is_empty() {
-        return writeln!(out, "\nNo row fails.");
+        let is_pass = |finding: &&Finding| finding.verdict == Verdict::Pass;
+        let is_deviation =
+            |finding: &&Finding| matches!(finding.verdict, Verdict::Deviation { .. });
+        let passes = findings.iter().filter(is_pass).count();
+        let deviations = findings.iter().filter(is_deviation).count();
+        return writeln!(
+            out,
+            "\nNo row fails: of {all}, {passes} pass and {deviations} deviate as declared."
+        );
     }
-    let (failed, all) = (failures.len(), findings.len());
-    writeln!(out, "\nFAILED: {failed} of {all} rows")?;
+    writeln!(out, "\nFAILED: {} of {all} rows", failures.len())?;
     failures.iter().try_for_each(|finding| {
         let row = finding.row;
         let (number, clause, level) = (row.number, row.clause(), row.level);

@@ -128,7 +128,11 @@ fn tap_has_a_point_for_each_row_and_a_plan() {
 #[test]
 fn junit_counts_failures_and_closes_what_it_opens() {
     let fake = Fake::start(Setting::USUAL, Some(Fault::NoLock));
-    let (_, xml) = checked(&fake, &["--only", ROWS, "--format", "junit"]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let (_, text) = checked(&fake, &["--only", ROWS, "--junit", path]);
+    assert!(text.starts_with("RFC 1939\n"), "{text}");
+    let xml = fs::read_to_string(path).unwrap();
     assert!(xml.contains(r#"<testsuite name="RFC 1939" tests="4" failures="1" skipped="2">"#));
     assert!(
         xml.contains(r#"<failure message="PASS must be answered -ERR"#),

@@ -187,7 +187,8 @@ fn per_user(trial: &Trial<'_>, tag: &str, is_bound: impl Fn(u64, u64) -> bool) -
 }
 
 pub(super) fn expire_zero_waits_for_quit(trial: &Trial<'_>) -> Result<(), Stop> {
-    let mut client = trial.login()?;
+    let account = trial.target.expiring_account();
+    let mut client = trial.login_as(&account)?;
     let expire = client.capabilities()?.offered("EXPIRE")?;
     if expire.first().is_none_or(|days| days != "0") {
         return Stop::not_offered("EXPIRE 0");
@@ -197,7 +198,7 @@ pub(super) fn expire_zero_waits_for_quit(trial: &Trial<'_>) -> Result<(), Stop> 
     let (message, _) = client.find_spare()?;
     client.block(&format!("RETR {message}"))?;
     client.leave();
-    let after = trial.login()?.stat()?;
+    let after = trial.login_as(&account)?.stat()?;
     require(before == after, || {
         format!("without QUIT nothing must expire; STAT was {before:?}, is {after:?}")
     })
