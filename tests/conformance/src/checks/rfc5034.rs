@@ -8,7 +8,7 @@ use crate::{
     client::Client,
     row::{
         Level::{Must, Optional, Should},
-        Proof::{Nothing, Unit, Wire},
+        Proof::{Nothing, Wire},
         Row,
     },
     sasl,
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Row] = &[
         "an authorization identity is a simple user name; what is none is refused"),
     row("82", (5034, "4"), Must, Nothing("this suite offers no security layer"),
         "a security layer starts behind the +OK"),
-    row("83", (5034, "4"), Must, Unit("no mechanism here sends the name to the server"),
+    row("83", (5034, "4"), Must, Nothing("no mechanism that this suite speaks carries the name"),
         "the service name of SASL is `pop`"),
     row("84", (5034, "4"), Must, Wire(plain_works_over_tls),
         "PLAIN over TLS is implemented"),

@@ -4,14 +4,16 @@
 
 use super::{row, tour};
 use crate::{
+    answer::Answer,
     client::Client,
     letters::letter,
     row::{
         Level::{Must, Optional, Policy, Should},
-        Proof::{Nothing, Unit, Wire},
+        Proof::Wire,
         Row,
     },
     stop::{Stop, require},
+    target::Target,
     trial::Trial,
 };
 
@@ -25,17 +27,20 @@ pub(super) const ROWS: &[Row] = &[
         "with UTF8 a message is sent as it is stored"),
     row("108", (6856, "2.1"), Should, Wire(sizes_fit_the_mode),
         "a size is what RETR sends in the mode that is on"),
-    row("109", (6856, "2.1"), Optional, Nothing("it allows something"),
-        "STLS behind UTF8 may be refused"),
-    row("110", (6856, "2.2"), Must, Unit("a name that is refused looks like one that is unknown"),
+    row("109", (6856, "2.1"), Optional, Wire(stls_behind_utf8_is_refused_or_works),
+        "STLS behind UTF8 may be refused; if it is not, it works"),
+    row("110", (6856, "2.2"), Must, Wire(names_are_prepared),
         "with UTF8 USER, names and passwords are prepared; malformed UTF-8 is refused"),
     row("111", (6856, "3"), Must, Wire(languages_are_listed_and_taken),
         "LANG lists, takes a tag or *, and refuses an unknown tag without a change"),
     row("112", (6856, "5"), Must, Wire(utf8_code_is_for_messages),
         "[UTF8] only on the -ERR of LIST, TOP and RETR"),
-    row("113", (6856, "7"), Should, Unit("what is per user is not seen from outside"),
+    row("113", (6856, "7"), Should, Wire(default_language_tells_nothing),
         "LANG * tells nothing about a user before login"),
 ];
+
+/// How far a fullwidth character is from the ASCII one.
+const FULLWIDTH: u32 = 0xfee0;
 
 /// The message whose header has octets above 127.
 const LETTER: &str = "eight-bit-header";
@@ -130,6 +135,68 @@ fn sizes_fit_the_mode(trial: &Trial<'_>) -> Result<(), Stop> {
         })?;
     }
     Ok(())
+}
+
+fn stls_behind_utf8_is_refused_or_works(trial: &Trial<'_>) -> Result<(), Stop> {
+    let mut client = trial.before_stls()?;
+    client.capabilities()?.offered("UTF8")?;
+    client.ok("UTF8")?;
+    if client.ask("STLS")?.is_err() {
+        return client.quit();
+    }
+    let handshake = client.start_tls(&trial.offer(&[])?)?;
+    require(handshake.is_ok(), || {
+        "STLS behind UTF8 must be refused, or the handshake must succeed".to_owned()
+    })?;
+    client.quit()
+}
+
+fn names_are_prepared(trial: &Trial<'_>) -> Result<(), Stop> {
+    let names = trial.capabilities()?.offered("UTF8")?;
+    if !names.iter().any(|name| name.eq_ignore_ascii_case("USER")) {
+        return Stop::not_offered("UTF8 USER");
+    }
+    let Target { user, password, .. } = trial.target;
+    let answer = log_in_with_utf8(trial, wide(user).as_bytes(), &wide(password))?;
+    require(answer.is_ok(), || {
+        answer.instead_of("+OK: fullwidth letters are the account's when they are prepared")
+    })?;
+    let malformed = [user.as_bytes(), b"\xff"].concat();
+    let answer = log_in_with_utf8(trial, &malformed, password)?;
+    trial.refused(&answer, "-ERR: the name is no UTF-8")
+}
+
+/// UTF8, USER and PASS, up to the first of the last two that is refused.
+fn log_in_with_utf8(trial: &Trial<'_>, user: &[u8], password: &str) -> Result<Answer, Stop> {
+    let mut client = trial.connect()?;
+    client.ok("UTF8")?;
+    client.send(&[b"USER ", user, b"\r\n"].concat())?;
+    let answer = client.answer("USER")?;
+    if answer.is_err() {
+        return Ok(answer);
+    }
+    trial.pass(&mut client, password)
+}
+
+/// ASCII as fullwidth characters, of which SASLprep makes ASCII again.
+fn wide(text: &str) -> String {
+    let wide = |c: char| match c.is_ascii_graphic() {
+        true => char::from_u32(u32::from(c) + FULLWIDTH).unwrap_or(c),
+        false => c,
+    };
+    text.chars().map(wide).collect()
+}
+
+fn default_language_tells_nothing(trial: &Trial<'_>) -> Result<(), Stop> {
+    let mut client = trial.connect()?;
+    client.capabilities()?.offered("LANG")?;
+    let of_nobody = client.ok("LANG *")?;
+    let mut client = trial.connect()?;
+    trial.user(&mut client, &trial.target.user)?;
+    let of_user = client.ok("LANG *")?;
+    require(of_nobody.line == of_user.line, || {
+        of_user.instead_of("the same behind USER as without: nobody has logged in")
+    })
 }
 
 fn languages_are_listed_and_taken(trial: &Trial<'_>) -> Result<(), Stop> {

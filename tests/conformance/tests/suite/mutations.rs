@@ -159,8 +159,12 @@ const LANGUAGES: &[Case] = &[
     (Fault::Utf8HeadersAlways, USUAL, ALL, "106"),
     (Fault::Utf8HeadersNever, USUAL, ALL, "107"),
     (Fault::SizesOfUtf8Always, USUAL, ALL, "25 108"),
+    (Fault::Utf8BreaksStls, USUAL, ALL, "109"),
+    (Fault::Utf8NamesUnprepared, USUAL, ALL, "110"),
+    (Fault::Utf8MalformedNames, USUAL, ALL, "110"),
     (Fault::AnyLanguage, USUAL, ALL, "111"),
     (Fault::Utf8CodeOnUidl, USUAL, ALL, "112"),
+    (Fault::LanguageOfUser, USUAL, "113", "113"),
 ];
 
 const TABLES: [&[Case]; 7] = [

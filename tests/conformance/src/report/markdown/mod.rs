@@ -102,6 +102,9 @@ fn heading(deviations: &Deviations) -> String {
     let mut text = "# Conformance\n\n\
         What the RFCs require of a POP3 server, where it is done, what shows it, and whether it \
         holds. Made by `popcell-conformance report`; not edited by hand.\n\n\
+        A result is the worst that any run has seen, but for runs that could not try: *not offered* is \
+        an option that the server does not have, *skipped* was not tried, *elsewhere* is not seen on \
+        the wire. Tests with a number are transcripts.\n\n\
         ## Deliberate deviations\n\n"
         .to_owned();
     if deviations.is_empty() {

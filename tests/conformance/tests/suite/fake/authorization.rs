@@ -9,7 +9,8 @@ use super::{
 
 impl Session<'_> {
     pub(super) fn authorization(&mut self, keyword: &str, argument: Option<&str>) -> Flow {
-        if keyword != "PASS" && !self.has(Fault::PassAnyTime) && keyword != "STLS" {
+        let is_kept = self.has(Fault::PassAnyTime) || self.has(Fault::LanguageOfUser);
+        if keyword != "PASS" && keyword != "STLS" && !is_kept {
             self.user = None;
         }
         match (keyword, argument) {
@@ -46,7 +47,27 @@ impl Session<'_> {
         self.world.setting.is_clear_mute && !self.wire.is_secure()
     }
 
+    /// What SASLprep makes of a name or a password, or at least of its fullwidth characters; none if
+    /// it was no UTF-8.
+    fn prepared(&self, text: &str) -> Option<String> {
+        let is_malformed = text.contains(char::REPLACEMENT_CHARACTER);
+        if is_malformed && self.has(Fault::Utf8MalformedNames) {
+            return Some(text.replace(char::REPLACEMENT_CHARACTER, ""));
+        }
+        if !self.is_utf8 || self.has(Fault::Utf8NamesUnprepared) {
+            return Some(text.to_owned());
+        }
+        let narrow = |c: char| match c {
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+            other => other,
+        };
+        (!is_malformed).then(|| text.chars().map(narrow).collect())
+    }
+
     fn user(&mut self, name: &str) -> Flow {
+        let Some(name) = &self.prepared(name) else {
+            return self.err("no UTF-8");
+        };
         if self.has(Fault::ClearLoginTells) && !self.wire.is_secure() {
             self.user = Some(name.to_owned());
             return self.ok("send PASS");
@@ -68,9 +89,12 @@ impl Session<'_> {
         let Some(user) = self.user.take() else {
             return self.err("USER first");
         };
+        let Some(password) = self.prepared(password) else {
+            return self.err("no UTF-8");
+        };
         let password = match self.has(Fault::PassTrimmed) {
             true => password.trim(),
-            false => password,
+            false => &password,
         };
         let may_pass = !self.world.setting.has_apop || self.has(Fault::ApopAndPass);
         let is_right = user == USER && password == PASSWORD && may_pass;
@@ -108,6 +132,7 @@ impl Session<'_> {
                 self.line("en English");
                 self.line(".")
             }
+            Some("*") if self.user.is_some() => self.ok("en English, as you like it"),
             Some("en" | "*") => self.ok("en English"),
             Some(tag) if self.has(Fault::AnyLanguage) => self.ok(&format!("{tag} something")),
             Some(_) => self.err("no such language"),
@@ -137,7 +162,7 @@ impl Session<'_> {
             lines.push("AUTH-RESP-CODE");
         }
         if only_before(Fault::Utf8BeforeLoginOnly) {
-            lines.push("UTF8");
+            lines.push("UTF8 USER");
         }
         if only_before(Fault::SaslBeforeLoginOnly) && !self.is_mute() {
             lines.push(self.mechanisms());

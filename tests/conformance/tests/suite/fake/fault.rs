@@ -115,6 +115,10 @@ pub(crate) enum Fault {
     Utf8HeadersAlways,
     Utf8HeadersNever,
     SizesOfUtf8Always,
+    Utf8BreaksStls,
+    Utf8NamesUnprepared,
+    Utf8MalformedNames,
     AnyLanguage,
     Utf8CodeOnUidl,
+    LanguageOfUser,
 }

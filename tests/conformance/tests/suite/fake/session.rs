@@ -192,6 +192,9 @@ impl Session<'_> {
         if self.wire.has_heard() && !self.has(Fault::StlsKeepsLines) {
             return false;
         }
+        if self.is_utf8 && self.has(Fault::Utf8BreaksStls) {
+            return false;
+        }
         let kept = self
             .has(Fault::StlsKeepsUser)
             .then(|| self.user.take())
