@@ -212,7 +212,11 @@ impl Check {
         if tls != Tls::None && self.ca.is_none() && !self.insecure {
             return Err("--tls needs --ca FILE or --insecure: a password is sent".to_owned());
         }
-        if !self.address.contains(':') {
+        let is_address = self
+            .address
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if !is_address {
             return Err(format!("`{}` is no HOST:PORT", self.address));
         }
         let mut target = Target::new(&self.address, &self.user, &self.password);

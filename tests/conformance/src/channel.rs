@@ -72,7 +72,7 @@ impl Channel {
         };
         let mut connection = handshake.begin()?;
         while connection.is_handshaking() {
-            connection.complete_io(&mut socket)?;
+            connection.complete_io(&mut socket).map_err(told)?;
         }
         Ok(Self::Secure(Box::new(StreamOwned::new(connection, socket))))
     }
@@ -128,6 +128,15 @@ impl Channel {
             Self::Clear(socket) => socket,
             Self::Secure(stream) => stream.get_ref(),
         }
+    }
+}
+
+/// The system's words for a time that is over are about something else.
+fn told(error: io::Error) -> io::Error {
+    let is_over = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    match is_over {
+        true => io::Error::new(ErrorKind::TimedOut, "nothing came for too long"),
+        false => error,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Judges only that there is an answer at all: what it has to be is known to the checks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::ProtocolVersion;
 
@@ -16,6 +16,15 @@ use crate::{
 
 /// A line that is longer makes no sense in any answer.
 const MAX_LINE: usize = 1024 * 1024;
+
+/// An answer that is longer has no end: the suite's largest message is much shorter.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// What a server may say before it closes, where nobody wants to hear anything.
+const MAX_FAREWELL: usize = 1024 * 1024;
+
+/// How many times the patience a line may take that comes octet by octet.
+const LINE_PATIENCE: u32 = 6;
 
 /// How long the end of a connection is waited for when nobody asks for it.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -131,6 +140,12 @@ impl Client {
                     is_ended_by_crlf: line.has_crlf,
                 });
             }
+            if raw.len() > MAX_ANSWER {
+                return Stop::wrong(format!(
+                    "{} must end; there are more than {MAX_ANSWER} octets",
+                    self.last_command
+                ));
+            }
             raw.extend_from_slice(&line.octets);
             raw.extend_from_slice(if line.has_crlf { b"\r\n" } else { b"\n" });
         }
@@ -150,6 +165,7 @@ impl Client {
     /// The next line, or nothing if the server has closed.
     pub(crate) fn line_or_end(&mut self) -> Result<Option<Line>, Stop> {
         let mut searched = self.start;
+        let begin = Instant::now();
         loop {
             if let Some(end) = self.heard[searched..]
                 .iter()
@@ -163,6 +179,12 @@ impl Client {
             if searched > MAX_LINE {
                 return Stop::wrong(format!(
                     "a line of an answer is longer than {MAX_LINE} octets"
+                ));
+            }
+            if begin.elapsed() > self.patience * LINE_PATIENCE {
+                return Stop::wrong(format!(
+                    "{} must be answered; what comes is slow and ends no line",
+                    self.last_command
                 ));
             }
             if !self.read()? {
@@ -186,7 +208,16 @@ impl Client {
 
     /// Everything until the server closes.
     pub(crate) fn until_closed(&mut self) -> Result<Vec<u8>, Stop> {
-        while self.read()? {}
+        let begin = Instant::now();
+        while self.read()? {
+            let is_much = self.heard.len() - self.start > MAX_FAREWELL;
+            if is_much || begin.elapsed() > self.patience * LINE_PATIENCE {
+                return Stop::wrong(format!(
+                    "the connection must end behind {}; the server goes on sending",
+                    self.last_command
+                ));
+            }
+        }
         let unread = self.heard.split_off(self.start);
         Ok(unread)
     }
@@ -286,9 +317,14 @@ impl Client {
         if self.end.is_some() || channel.set_patience(FAREWELL).is_err() {
             return;
         }
+        let begin = Instant::now();
         let mut buffer = [0; 4_096];
         if channel.finish().is_ok() {
-            while let Ok(Arrival::Octets(_)) = channel.receive(&mut buffer) {}
+            while let Ok(Arrival::Octets(_)) = channel.receive(&mut buffer) {
+                if begin.elapsed() > FAREWELL {
+                    break;
+                }
+            }
         }
         self.end = Some(End::Orderly);
     }

@@ -22,6 +22,7 @@ mod dialogue;
 pub mod letters;
 pub mod maildir;
 mod maildrop;
+mod probe;
 pub mod report;
 pub mod row;
 mod run;
@@ -31,6 +32,7 @@ pub mod target;
 mod tls;
 mod trial;
 
+pub use probe::probe;
 pub use run::{Finding, Verdict, run};
 pub use stop::Stop;
 pub use trial::Trial;

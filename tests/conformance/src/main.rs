@@ -6,7 +6,6 @@ mod arguments;
 
 use std::{
     io::{self, Write as _},
-    net::TcpStream,
     process::ExitCode,
 };
 
@@ -15,7 +14,7 @@ use clap::Parser as _;
 use popcell_conformance::{
     checks,
     deviations::Deviations,
-    maildir,
+    maildir, probe,
     report::{Report, markdown},
     row::Proof,
     run,
@@ -56,8 +55,7 @@ fn examine(check: &Check) -> Result<ExitCode, Failure> {
     let usage = |message: String| Failure(message, USAGE);
     let target = check.target().map_err(usage)?;
     let deviations = check.deviations().map_err(usage)?;
-    TcpStream::connect(&target.address)
-        .map_err(|error| Failure(format!("{}: {error}", target.address), FAILED))?;
+    probe(&target).map_err(|message| Failure(message, FAILED))?;
     let mut reports = check.reports().map_err(usage)?;
     let findings = run(&target, &check.only, &deviations, |finding| {
         reports

@@ -58,7 +58,7 @@ impl<'a> Trial<'a> {
         self.connections.set(number);
         let address = &self.target.address;
         let channel = Channel::connect(address)
-            .or_else(|error| Stop::wrong(format!("{address} must take connections: {error}")))?;
+            .or_else(|error| Stop::wrong(format!("no connection to {address}: {error}")))?;
         Client::new(
             channel,
             number,

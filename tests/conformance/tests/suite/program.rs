@@ -4,8 +4,11 @@
 
 use std::{
     fs,
+    io::Write as _,
+    net::{Ipv4Addr, TcpListener},
     path::Path,
     process::{Command, Output},
+    thread,
 };
 
 use crate::fake::{Fake, Fault, PASSWORD, Setting, USER};
@@ -82,6 +85,34 @@ fn a_server_that_is_not_there_is_a_failure() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains(&address), "{said}");
+}
+
+#[test]
+fn what_is_no_pop3_server_is_told_in_one_line() {
+    let speaker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = speaker.local_addr().unwrap().to_string();
+    let speaking = thread::spawn(move || {
+        for says in ["HTTP/1.1 400 Bad Request\r\n", "", "+OK in the clear\r\n"] {
+            let (mut socket, _) = speaker.accept().unwrap();
+            socket.write_all(says.as_bytes()).unwrap();
+        }
+    });
+    let account = ["--user", USER, "--password", PASSWORD, "--insecure"];
+    for (tls, expected) in [
+        ("none", "this is no POP3 server: it says `HTTP/1.1 400"),
+        ("stls", "the server closed the connection"),
+        ("implicit", "the TLS handshake fails"),
+    ] {
+        let output = program(&[[&address, "--tls", tls].as_slice(), &account].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains(expected) && said.lines().count() == 1,
+            "{said}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+    speaking.join().unwrap();
 }
 
 #[test]

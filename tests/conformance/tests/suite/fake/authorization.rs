@@ -132,7 +132,9 @@ impl Session<'_> {
                 self.line("en English");
                 self.line(".")
             }
-            Some("*") if self.user.is_some() => self.ok("en English, as you like it"),
+            Some("*") if self.user.is_some() && self.has(Fault::LanguageOfUser) => {
+                self.ok("en English, as you like it")
+            }
             Some("en" | "*") => self.ok("en English"),
             Some(tag) if self.has(Fault::AnyLanguage) => self.ok(&format!("{tag} something")),
             Some(_) => self.err("no such language"),
