@@ -19,6 +19,7 @@
 //!   to each other.
 //! * [`tenant`]: whose users there are, and what serves them.
 //! * [`login`], [`auth`], [`mailbox`]: who may log in, and what they then hold.
+//! * [`retention`]: mail that is too old, removed between sessions.
 //! * [`end`], [`log`]: why a session ended, and how that is written down.
 //!
 //! The guest is hostile, always: what it passes is bounded in `sandbox`, once. So is the client,
@@ -48,6 +49,7 @@ mod presence;
 pub mod proxy;
 mod reception;
 pub mod reload;
+pub mod retention;
 pub mod sandbox;
 mod seat;
 pub mod server;

@@ -4,6 +4,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -19,7 +20,9 @@ use crate::{
     metrics::Refused,
     operations::Operations,
     reception::{Reception, Stop},
+    retention,
     services::Services,
+    tenant::Tenants,
 };
 
 /// Why the server does not start. The operator is to blame, or the machine.
@@ -42,6 +45,8 @@ pub struct Server {
     listeners: Vec<(TcpListener, Arc<Listener>)>,
     operations: Arc<Operations>,
     gate: Arc<Gate>,
+    /// As they are at any time.
+    tenants: Arc<ArcSwap<Tenants>>,
     grace: Duration,
 }
 
@@ -81,6 +86,7 @@ impl Server {
             .map_err(Error::Listener)?;
         let limit = config.limits.connections;
         let operations = Arc::new(Operations::new(&services, addresses(&listeners), limit));
+        let tenants = Arc::clone(&services.tenants);
         let permits = usize::try_from(limit).unwrap_or(usize::MAX);
         let gate = Gate {
             reception: Reception::new(config, services, Arc::clone(&operations))?,
@@ -93,6 +99,7 @@ impl Server {
             listeners,
             operations,
             gate: Arc::new(gate),
+            tenants,
             grace: config.timeouts.shutdown,
         })
     }
@@ -115,20 +122,19 @@ impl Server {
             listeners,
             operations,
             gate,
+            tenants,
             grace,
         } = self;
         for (socket, listener) in listeners {
             // It ends by itself when the server is told to stop.
             tokio::spawn(accept_all(socket, listener, Arc::clone(&gate)));
         }
+        let shutdown = &gate.stop.shutdown;
         if let Some(delays) = gate.reception.delays() {
-            tokio::spawn(
-                gate.stop
-                    .shutdown
-                    .clone()
-                    .run_until_cancelled_owned(sweep(delays)),
-            );
+            tokio::spawn(shutdown.clone().run_until_cancelled_owned(sweep(delays)));
         }
+        let retention = retention::daily(tenants);
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(retention));
         stop.await;
         operations.health.drain();
         let Gate {

@@ -34,6 +34,7 @@ use crate::{
         Mailbox,
         maildir::{self, Maildir},
     },
+    retention::{Retention, Unlisted},
     sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox},
     tenant::{NoUsers, Tenants},
     tls::{self, Tls},
@@ -63,6 +64,9 @@ pub enum Error {
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
+    /// Mail is to expire of users whom nobody can list.
+    #[error(transparent)]
+    Retention(#[from] Unlisted),
     /// The key of made-up salts can not be had.
     #[error(transparent)]
     Salts(#[from] SaltKeyError),
@@ -184,6 +188,21 @@ impl Services {
             tenancy: None,
         })
     }
+}
+
+/// The jobs that remove what has expired, one for each tenant, without a server.
+///
+/// # Errors
+///
+/// See [`Error`].
+pub fn retentions(config: &Config) -> Result<Vec<Retention>, Error> {
+    let hasher = Arc::new(hasher(config)?);
+    let tenants = tenancy::all(config);
+    let retentions = tenants.iter().map(|tenant| {
+        let (auth, mailbox) = (auth(&tenant.users, &hasher)?, mailbox(&tenant.mailbox)?);
+        Ok(Retention::new(auth, mailbox, tenant.session.expire)?)
+    });
+    retentions.collect()
 }
 
 fn hasher(config: &Config) -> Result<Hasher, Error> {

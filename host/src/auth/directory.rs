@@ -229,6 +229,17 @@ impl Directory {
         user.map_or_else(Policy::default, |user| user.policy)
     }
 
+    /// Everybody who can log in, by name.
+    pub(super) fn everybody(&self) -> Vec<(Account, Policy)> {
+        let users = self.users.values();
+        let usable = users.filter_map(|entry| entry.user.as_ref().ok());
+        let mut all: Vec<_> = usable
+            .map(|user| (user.account.clone(), user.policy))
+            .collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.user.cmp(&other.user));
+        all
+    }
+
     /// The extremes of what holds for single users.
     pub(super) fn extremes(&self) -> Extremes {
         self.extremes

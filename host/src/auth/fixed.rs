@@ -5,7 +5,7 @@
 use std::{fmt, future::ready, sync::Arc};
 
 use super::{
-    Auth, Credential, Denial, Known, Need,
+    Auth, Credential, Denial, Everybody, Known, Need,
     directory::Directory,
     hasher::Hasher,
     policy::{Extremes, Policy},
@@ -72,6 +72,10 @@ impl Auth for FixedUsers {
 
     fn extremes(&self) -> Extremes {
         self.directory.extremes()
+    }
+
+    fn everybody(&self) -> Option<Everybody<'_>> {
+        Some(Box::pin(ready(Ok(self.directory.everybody()))))
     }
 
     fn keeps(&self, need: Need) -> bool {

@@ -111,6 +111,9 @@ impl Credential {
     }
 }
 
+/// All users of a database, each with what is decided for that user alone.
+pub type Everybody<'a> = Answer<'a, Result<Vec<(Account, Policy)>, Denial>>;
+
 /// A user and what is known of the user's secret.
 #[derive(Clone, Debug)]
 pub struct Known {
@@ -209,6 +212,12 @@ pub trait Auth: Send + Sync {
     /// The extremes of all users' policies: what is announced before anybody has logged in.
     fn extremes(&self) -> Extremes {
         Extremes::default()
+    }
+
+    /// Everybody who can log in, by name: for jobs that go through all users. `None` from a database
+    /// that can not list them.
+    fn everybody(&self) -> Option<Everybody<'_>> {
+        None
     }
 
     /// Whether there is a user for whom [`credential`](Self::credential) would satisfy `need`: what

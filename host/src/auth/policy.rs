@@ -1,7 +1,7 @@
 //! What is decided for one user apart from the password: how often, how long, and how safely.
 //!
-//! Values only, and the extra fields of a passwd-file that say them. `login` enforces them; mail
-//! that has expired is not deleted here.
+//! Values only, and the extra fields of a passwd-file that say them. `login` enforces them, and
+//! `retention` deletes what has expired.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub enum Expire {
 pub struct Policy {
     /// Least time between two logins; none if what is for everybody is for this user too.
     pub login_delay: Option<Duration>,
-    /// When mail expires; none if what is for everybody is for this user too. Announced only.
+    /// When mail expires; none if what is for everybody is for this user too.
     pub expire: Option<Expire>,
     /// Whether the password, or a token, must not cross a network without TLS.
     pub requires_tls: bool,

@@ -48,6 +48,14 @@ Example:
 
 Every problem is listed, with its line and column; the exit code is 78 if there is one.";
 
+const EXPIRE_HELP: &str = "\
+Examples:
+  popcell expire --config popcell.toml --dry-run  how much of whom would go
+  popcell expire --config popcell.toml            now, beside a server that does it once a day
+
+Users whose \"expire\" is a number of days lose what is older, unless they are logged in. How old a
+message is says the younger of two times: that in its file's name and that of its file.";
+
 const HASH_HELP: &str = "\
 Examples:
   popcell hash alice >> users                     asks twice, appends a line for alice
@@ -95,6 +103,18 @@ pub(super) enum Command {
         /// Where to listen; port 0 takes a free one.
         #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
         listen: SocketAddr,
+    },
+
+    /// Remove the mail that has expired, as the server does once a day.
+    #[command(after_help = EXPIRE_HELP)]
+    Expire {
+        /// A configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+
+        /// Say how much it is, and remove nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
 
     /// Make a stored password for the users' file.

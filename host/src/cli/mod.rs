@@ -1,5 +1,5 @@
-//! The command line: what `popcell demo`, `serve`, `check` and `hash` do until the server takes
-//! over, and how a running one is asked.
+//! The command line: what `popcell demo`, `serve`, `check`, `expire` and `hash` do until the server
+//! takes over, and how a running one is asked.
 //!
 //! Speaks no POP3 and knows no component. `main` gives it the function that serves; everything
 //! before (arguments, configuration, sockets) and after (signals, exit code) happens here.
@@ -7,6 +7,7 @@
 mod args;
 mod check;
 mod demo;
+mod expire;
 mod failure;
 mod hash;
 mod launch;
@@ -37,7 +38,7 @@ pub use self::{
     launch::{Announcement, Launch, Shutdown},
 };
 use crate::{
-    config::{Config, Listener, Mailbox, Users},
+    config::{Apop, Config, Listener, Mailbox, Users},
     mailbox::template::Template,
 };
 
@@ -78,6 +79,7 @@ where
     let done = match arguments.command {
         Some(Command::Check { file }) => check::check(&file),
         Some(Command::Demo { listen }) => demo(listen, serve),
+        Some(Command::Expire { config, dry_run }) => expire::expire(&config, dry_run),
         Some(Command::Hash { scheme, user }) => hash::hash(&scheme, user.as_deref()),
         Some(Command::Kick { whom, ask }) => operate::kick(whom, &ask),
         Some(Command::Sessions(ask)) => operate::sessions(&ask),
@@ -107,7 +109,7 @@ where
         demo::users(),
         Mailbox::new(template),
     );
-    config.session.apop = true;
+    config.session.apop = Apop::Beside;
     launch::launch(config, None, demo::hints, serve)
 }
 

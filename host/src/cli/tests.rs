@@ -1,6 +1,9 @@
 //! The command line as a whole, without a server.
 
-use std::{ffi::OsStr, time::Duration};
+use std::{
+    ffi::OsStr,
+    time::{Duration, SystemTime},
+};
 
 use clap::CommandFactory;
 use tempfile::TempDir;
@@ -55,6 +58,8 @@ fn arguments_that_do_not_go_together_are_refused() {
         "serve --maildir x --user me",
         "serve --maildir x --user me --listen 0.0.0.0:110 --password-file y",
         "check x.toml",
+        "expire --config x.toml",
+        "expire --config x.toml --dry-run",
         "hash",
         "hash alice@example.org --scheme sha512-crypt",
         "status",
@@ -78,6 +83,7 @@ fn arguments_that_do_not_go_together_are_refused() {
         "serve --config x.toml --listen 127.0.0.1:1",
         "serve --config x.toml --password-file y",
         "check",
+        "expire x.toml",
         "hash --scheme ROT13",
         "hash a:b",
         "hash #a",
@@ -143,6 +149,31 @@ fn check_reports_the_problems_of_the_file_as_they_are() {
         report.contains("popcell.toml:1:11: \"version\" cannot be 3; expected 1"),
         "{report}"
     );
+}
+
+#[test]
+fn mail_that_has_expired_is_counted_or_removed() {
+    let users = "alice:{PLAIN}secret::::::expire=7\nbob:{PLAIN}secret\n";
+    let text = "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n[users]\npasswd_file = \
+                \"users\"\n[mailbox]\nmaildir = \"%u\"\n[state]\ndirectory = \"state\"\n";
+    let directory = directory_with(&[("popcell.toml", text), ("users", users)]);
+    let message = |user: &str| directory.path().join(user).join("new/800000000.M1P1.host");
+    for user in ["alice", "bob"] {
+        for folder in ["new", "cur", "tmp"] {
+            fs::create_dir_all(directory.path().join(user).join(folder)).expect("made");
+        }
+        let file = fs::File::create(message(user)).expect("made");
+        file.set_modified(SystemTime::UNIX_EPOCH).expect("aged");
+    }
+    let file = directory.path().join("popcell.toml");
+    let run = |is_dry_run| expire::carry_out(Config::load(&file).expect("right"), is_dry_run);
+    let dry = "alice (older than 7 days): 1 messages\n1 messages would be removed\n";
+    assert_eq!(run(true).expect("counted"), dry);
+    assert!(message("alice").exists());
+    assert_eq!(run(false).expect("removed"), "");
+    assert!(!message("alice").exists() && message("bob").exists());
+    assert_eq!(run(true).expect("counted"), "0 messages would be removed\n");
+    assert!(!directory.path().join("state").exists());
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub use self::{
     problem::{Problem, Problems},
     tenant::{Share, Tenant},
 };
+pub use crate::auth::policy::Expire;
 use crate::{auth::secret::Secret, mailbox::template::Template, sandbox, tls};
 
 /// The version of the file's format that this program reads.
@@ -167,26 +168,31 @@ pub struct Session {
     pub hostname: String,
     /// The text of the greeting: 1 to 256 printable octets without `<`.
     pub greeting: String,
-    /// Whether APOP is offered.
-    pub apop: bool,
+    /// Whether APOP is offered, and to whom nothing else.
+    pub apop: Apop,
     /// SASL mechanisms to offer, best first.
     pub mechanisms: Vec<String>,
     /// What CAPA says of the implementation, or `None` to say nothing.
     pub implementation: Option<String>,
-    /// What CAPA says of expiry, or `None` to say nothing. Only said, not enforced.
+    /// When mail is removed, which CAPA says too; `None` for never and to say nothing. A user may
+    /// have a time of their own.
     pub expire: Option<Expire>,
     /// The least time between two logins of a user, said by CAPA and enforced; zero for none. A
     /// user may have one of their own.
     pub login_delay: Duration,
 }
 
-/// When the site deletes mail by itself (RFC 2449, section 6.7, EXPIRE).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Expire {
-    /// Never.
+/// Whether APOP is offered, and what becomes of the password of a user who has it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Apop {
+    /// It is not offered.
+    #[default]
     Never,
-    /// So many days after delivery; 0 when mail is not kept after it was read.
-    Days(u32),
+    /// It is offered beside everything else.
+    Beside,
+    /// As RFC 1939, section 13, wants it: a user who can log in by it can not send the password
+    /// without TLS.
+    Exclusive,
 }
 
 /// How long things may take (`[timeouts]`).
@@ -345,7 +351,7 @@ impl Default for Session {
         Self {
             hostname: machine_name(),
             greeting: "Popcell ready".to_owned(),
-            apop: false,
+            apop: Apop::default(),
             mechanisms: MECHANISMS.map(str::to_owned).to_vec(),
             implementation: Some("Popcell".to_owned()),
             expire: Some(Expire::Never),

@@ -77,6 +77,22 @@ pub(super) fn boolean() -> Rule<bool> {
     Rule::new("true or false".to_owned(), |value| value.as_bool())
 }
 
+/// `true`, `false` or one word.
+pub(super) fn boolean_or_word<T: Copy + 'static>(
+    no: T,
+    yes: T,
+    word: &'static str,
+    meaning: T,
+) -> Rule<T> {
+    Rule::new(
+        format!("true, false or \"{word}\""),
+        move |value| match value.as_bool() {
+            Some(is_true) => Some(if is_true { yes } else { no }),
+            None => (value.as_str() == Some(word)).then_some(meaning),
+        },
+    )
+}
+
 /// An integer.
 pub(super) fn number<T>(range: RangeInclusive<T>) -> Rule<T>
 where

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Config, Expire, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox,
+    Apop, Config, Expire, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox,
     PlaintextLogin, Session, Timeouts, Uidl, Users, VERSION,
     document::{Report, Section},
     problem::Problems,
@@ -17,7 +17,7 @@ use super::{
     tenant::{self, Defaults, Tenant},
 };
 use crate::{
-    auth::sasl::MECHANISMS,
+    auth::{policy::MAX_EXPIRE_DAYS, sasl::MECHANISMS},
     mailbox::template::Template,
     sandbox,
     tls::{self, CertificatePair, Version},
@@ -279,7 +279,8 @@ pub(super) fn session(mut section: Section<'_>, mut session: Session, has_state:
         "greeting",
         rule::text(greeting, rule::is_greeting),
     );
-    section.set(&mut session.apop, "apop", rule::boolean());
+    let apop = rule::boolean_or_word(Apop::Never, Apop::Beside, "exclusive", Apop::Exclusive);
+    section.set(&mut session.apop, "apop", apop);
     mechanisms(&mut section, &mut session.mechanisms);
     let implementation = "words of printable ASCII characters, 200 in all";
     let implementation = rule::text(implementation, rule::is_implementation).or_false();
@@ -288,7 +289,7 @@ pub(super) fn session(mut section: Section<'_>, mut session: Session, has_state:
         "implementation",
         implementation,
     );
-    let days = rule::word_or_number("never", Expire::Never, 0..=36_500, Expire::Days);
+    let days = rule::word_or_number("never", Expire::Never, 0..=MAX_EXPIRE_DAYS, Expire::Days);
     section.set(&mut session.expire, "expire", days.or_false());
     section.set(
         &mut session.login_delay,

@@ -172,6 +172,7 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     ("[session]\nhostname = \"a b\"", "9:12", "\"hostname\" in [session] cannot be \"a b\"", HOSTNAME),
     ("[session]\nimplementation = true", "9:18", "\"implementation\" in [session] cannot be true", WORDS),
     ("[session]\nexpire = \"30\"", "9:10", "\"expire\" in [session] cannot be \"30\"", EXPIRE),
+    ("[session]\napop = \"only\"", "9:8", "\"apop\" in [session] cannot be \"only\"", "; expected true, false or \"exclusive\""),
     ("[session]\nmechanisms = [\"PLAIN\", \"NTLM\"]", "9:24", "\"mechanisms\" in [session] cannot be \"NTLM\"", MECHANISM),
     ("[session]\nmechanisms = [\"PLAIN\", \"PLAIN\"]", "9:14", "\"mechanisms\" in [session] names PLAIN twice", ""),
     ("[session]\nmechanisms = \"PLAIN\"", "9:14", "\"mechanisms\" in [session] cannot be \"PLAIN\"", MECHANISMS),

@@ -13,12 +13,15 @@ use super::{
     metered::Metered,
     quota::Full,
     record::{Cause, UserName},
+    unkept,
 };
 use crate::{
     account::Account,
     auth::{
         Credential, Denial, Known, MAX_PASSWORD_OCTETS, MAX_USER_OCTETS, Need,
-        challenge::Challenge, policy::Policy, secret::Secret,
+        challenge::Challenge,
+        policy::{Expire, Policy},
+        secret::Secret,
     },
     capability::{Grant, Refusal},
     mailbox::OpenError,
@@ -70,12 +73,12 @@ impl Attempt {
         if !is_claim {
             return Err(self.refuse(Cause::Malformed, password).await);
         }
-        let verdict = match self.may_send_password().await {
-            Ok(true) => {
+        let verdict = match self.objection().await {
+            Ok(None) => {
                 let checked = self.context.auth.password(&self.user, password).await;
                 self.unless_stranger(checked).map_err(Cause::from)
             }
-            Ok(false) => Err(self.pretend(password.len()).await),
+            Ok(Some(objection)) => Err(self.pretend(password.len(), objection).await),
             Err(denial) => Err(denial.into()),
         };
         match verdict {
@@ -195,20 +198,39 @@ impl Attempt {
         (1..=MAX_USER_OCTETS).contains(&self.user.len())
     }
 
-    /// Whether this user's password may come over this channel.
-    async fn may_send_password(&self) -> Result<bool, Denial> {
-        if !self.session.is_overheard() {
-            return Ok(true);
-        }
-        let policy = self.context.auth.policy(&self.user).await?;
-        Ok(!policy.requires_tls)
+    /// Whether a user of APOP has nothing but APOP here.
+    fn is_for_apop(&self) -> bool {
+        let Session {
+            circumstances,
+            channel,
+            ..
+        } = &*self.session;
+        self.context.apop_is_exclusive
+            && circumstances.protection.is_none()
+            && channel.challenge.is_some()
     }
 
-    /// Does the work of checking a password that nobody has.
+    /// Why this user's password may not come over this channel, if it may not.
+    async fn objection(&self) -> Result<Option<Cause>, Denial> {
+        let auth = &self.context.auth;
+        if self.session.is_overheard() && auth.policy(&self.user).await?.requires_tls {
+            return Ok(Some(Cause::NotProtected));
+        }
+        if !self.is_for_apop() {
+            return Ok(None);
+        }
+        match auth.credential(&self.user, Need::Secret).await {
+            Ok(_) => Ok(Some(Cause::HasApop)),
+            Err(Denial::UnknownUser | Denial::WrongProof | Denial::NoCredential) => Ok(None),
+            Err(denial @ (Denial::Temporary | Denial::Permanent)) => Err(denial),
+        }
+    }
+
+    /// Does the work of checking a password that nobody has, because of this objection.
     ///
     /// RFC 8314 §4.1: right and wrong passwords get the same answer, and so in the same time. A
     /// random one is never right, and so never remembered, which would be faster.
-    async fn pretend(&self, octets: usize) -> Cause {
+    async fn pretend(&self, octets: usize, objection: Cause) -> Cause {
         let mut random = vec![0; octets];
         if getrandom::fill(&mut random).is_err() {
             return Cause::NoRandomness;
@@ -217,7 +239,7 @@ impl Attempt {
             Err(Denial::Temporary) => Cause::AuthTemporary,
             Err(Denial::Permanent) => Cause::AuthPermanent,
             Ok(_) | Err(Denial::UnknownUser | Denial::WrongProof | Denial::NoCredential) => {
-                Cause::NotProtected
+                objection
             }
         }
     }
@@ -238,6 +260,12 @@ impl Attempt {
         if place.is_metered() {
             maildrop = Box::new(Metered::new(maildrop, Arc::clone(&place)));
         }
+        let maildrop = match policy.expire.or(context.expire) {
+            Some(Expire::Days(0)) => {
+                unkept::wrap(maildrop, &account.user, &session.channel.session)
+            }
+            Some(Expire::Days(_) | Expire::Never) | None => maildrop,
+        };
         *session.place() = Some(place);
         Ok(Grant {
             maildrop,
@@ -317,6 +345,7 @@ impl From<Cause> for Refusal {
             | Cause::NoCredential
             | Cause::NotOffered
             | Cause::NotProtected
+            | Cause::HasApop
             | Cause::Malformed => Self::Denied,
             Cause::InUse | Cause::TooManySessions => Self::InUse,
             Cause::TooEarly => Self::LoginDelay,

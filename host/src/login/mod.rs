@@ -14,7 +14,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     auth::{
-        Auth, attempts::Attempts, challenge::Challenge, policy::Policy, protection::Protection,
+        Auth,
+        attempts::Attempts,
+        challenge::Challenge,
+        policy::{Expire, Policy},
+        protection::Protection,
         sasl::Mechanism,
     },
     capability::{Answer, Exchange, Grant, Login, Refusal},
@@ -42,6 +46,7 @@ mod metered;
 pub mod quota;
 mod realm;
 mod record;
+mod unkept;
 
 /// What the users of one tenant log in with. Shared, and never changed.
 pub struct LoginContext {
@@ -61,6 +66,10 @@ pub struct LoginContext {
     pub announce: Arc<[String]>,
     /// The least time between two logins of whoever has none of their own, if the tenant has one.
     pub login_delay: Option<Duration>,
+    /// When mail of users expires who have nothing of their own; `None` for never.
+    pub expire: Option<Expire>,
+    /// Whether a user who can log in by APOP can not send the password without TLS.
+    pub apop_is_exclusive: bool,
     /// How many sessions there may be, and how much may be fetched.
     pub quota: Arc<Quota>,
 }

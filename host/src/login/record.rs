@@ -25,6 +25,8 @@ pub enum Cause {
     Malformed,
     /// The user may not send the password, or a token, over this channel.
     NotProtected,
+    /// The user has APOP, and so may not send the password here.
+    HasApop,
     /// Another session holds the maildrop.
     InUse,
     /// The user logged in a short while ago.
@@ -56,6 +58,7 @@ impl fmt::Display for Cause {
             Self::NotOffered => "method not offered",
             Self::Malformed => "malformed claim",
             Self::NotProtected => "password sent without TLS",
+            Self::HasApop => "password sent without TLS by a user of APOP",
             Self::InUse => "maildrop in use",
             Self::TooEarly => "too soon after the last login",
             Self::TooManySessions => "too many sessions of this user",

@@ -8,7 +8,7 @@ pub mod memory;
 pub mod template;
 mod wire;
 
-use std::io;
+use std::{future::ready, io, time::SystemTime};
 
 use crate::{
     account::Account,
@@ -24,6 +24,15 @@ pub enum OpenError {
     Temporary,
     /// The storage's fault; an operator has to act.
     Permanent,
+}
+
+/// What became of mail that had expired.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Expired {
+    /// Messages that were removed.
+    pub removed: u32,
+    /// Messages that were to be removed and are still there.
+    pub kept: u32,
 }
 
 /// A store of mail for many users.
@@ -50,5 +59,35 @@ pub trait Mailbox: Send + Sync {
     /// What the system says.
     fn reach(&self) -> Answer<'_, io::Result<()>> {
         Box::pin(async { Ok(()) })
+    }
+
+    /// How many messages of `account` came in before this time, for certain. Changes nothing and
+    /// takes no lock. A store that does not know when mail came in has none.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    fn expired<'a>(
+        &'a self,
+        _account: &'a Account,
+        _before: SystemTime,
+    ) -> Answer<'a, Result<u32, OpenError>> {
+        Box::pin(ready(Ok(0)))
+    }
+
+    /// Removes the messages that [`expired`](Self::expired) counts, for good, under the lock of a
+    /// session and as a commit does it. A message that is not certainly so old stays.
+    ///
+    /// Once polled it runs to its end, even if the answer is dropped.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]; nothing is removed then.
+    fn expire<'a>(
+        &'a self,
+        _account: &'a Account,
+        _before: SystemTime,
+    ) -> Answer<'a, Result<Expired, OpenError>> {
+        Box::pin(ready(Ok(Expired::default())))
     }
 }

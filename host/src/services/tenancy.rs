@@ -10,9 +10,10 @@ use arc_swap::ArcSwap;
 use super::{Error, auth, component, mailbox};
 use crate::{
     auth::{Auth, attempts::Attempts, hasher::Hasher, sasl::Mechanism},
-    config::{self, Config, Share},
+    config::{self, Apop, Config, Share},
     login::{LoginContext, quota::Quota},
     mailbox::Mailbox,
+    retention::Retention,
     sandbox::{Budget, Sandbox, Terms, Version},
     tenant::{DEFAULT, SessionPolicy, Tenant, Tenants},
 };
@@ -107,11 +108,15 @@ impl Changes {
     }
 }
 
-/// Every tenant, that of the users who belong to none first.
+/// What tenants there are to be, the users who belong to none first.
+pub(super) fn all(config: &Config) -> Vec<config::Tenant> {
+    let default = default_tenant(config).into_iter();
+    default.chain(config.tenants.iter().cloned()).collect()
+}
+
 fn make(config: &Config, commons: &Commons, before: &[Known]) -> Result<Vec<Known>, Error> {
-    default_tenant(config)
+    all(config)
         .iter()
-        .chain(&config.tenants)
         .map(|wanted| {
             let tenant = one(wanted, config, commons, before);
             let tenant = tenant.map_err(|cause| match &*wanted.name {
@@ -187,6 +192,12 @@ fn one(
         auth(&wanted.users, &commons.hasher)?,
         mailbox(&wanted.mailbox)?,
     );
+    // Announced is only what can be done.
+    Retention::new(
+        Arc::clone(&backends.0),
+        Arc::clone(&backends.1),
+        wanted.session.expire,
+    )?;
     let attempts = Arc::clone(&commons.attempts);
     let login = context(wanted, config, backends, attempts, &policy, quota);
     Ok(Arc::new(Tenant {
@@ -236,6 +247,8 @@ pub(super) fn single(
         host: config.session.hostname.as_str().into(),
         announce: Arc::clone(&policy.announce),
         login_delay: None,
+        expire: config.session.expire,
+        apop_is_exclusive: config.session.apop == Apop::Exclusive,
         quota,
     };
     let tenant = Tenant {
@@ -267,6 +280,8 @@ fn context(
         host: wanted.session.hostname.as_str().into(),
         announce: Arc::clone(&policy.announce),
         login_delay: Some(wanted.session.login_delay),
+        expire: wanted.session.expire,
+        apop_is_exclusive: wanted.session.apop == Apop::Exclusive,
         quota,
     }
 }
@@ -283,7 +298,7 @@ fn policy(
         .map(|name| Mechanism::find(name).ok_or_else(|| Error::UnknownMechanism(name.clone())));
     Ok(SessionPolicy {
         greeting: session.greeting.clone(),
-        apop: session.apop,
+        apop: session.apop != Apop::Never,
         mechanisms: mechanisms.collect::<Result<_, _>>()?,
         announce: session.announce().into(),
         version,

@@ -69,6 +69,8 @@ impl Setting {
                 host: "example.org".into(),
                 announce: Arc::clone(&self.front.announce),
                 login_delay: None,
+                expire: None,
+                apop_is_exclusive: false,
                 quota: Arc::default(),
             }),
             policy: Arc::clone(&self.front),

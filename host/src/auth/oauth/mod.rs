@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 use tracing::info;
 
 use super::{
-    Auth, Credential, Denial, Known, Need,
+    Auth, Credential, Denial, Everybody, Known, Need,
     policy::{Extremes, Policy},
 };
 use crate::{account::Account, capability::Answer};
@@ -154,6 +154,10 @@ impl Auth for WithTokens {
 
     fn extremes(&self) -> Extremes {
         self.users.extremes()
+    }
+
+    fn everybody(&self) -> Option<Everybody<'_>> {
+        self.users.everybody()
     }
 
     fn keeps(&self, need: Need) -> bool {

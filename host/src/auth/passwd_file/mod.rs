@@ -11,7 +11,7 @@ use std::{
 use tracing::warn;
 
 use super::{
-    Auth, Credential, Denial, Known, Need,
+    Auth, Credential, Denial, Everybody, Known, Need,
     directory::{Directory, Problem},
     hasher::Hasher,
     policy::{Extremes, Policy},
@@ -132,6 +132,12 @@ impl Auth for PasswdFile {
     fn extremes(&self) -> Extremes {
         let directory = self.watched.last();
         directory.map_or_else(|_| Extremes::default(), |directory| directory.extremes())
+    }
+
+    fn everybody(&self) -> Option<Everybody<'_>> {
+        Some(Box::pin(
+            async move { Ok(self.directory().await?.everybody()) },
+        ))
     }
 
     fn keeps(&self, need: Need) -> bool {

@@ -200,12 +200,44 @@ impl Fixture {
             host: Arc::from("example.org"),
             announce: Arc::new(["EXPIRE NEVER".to_owned()]),
             login_delay: None,
+            expire: None,
+            apop_is_exclusive: false,
             quota: Arc::default(),
         };
         Self {
             users,
             store,
             context: Arc::new(context),
+        }
+    }
+
+    /// The same users, in a context that differs in this.
+    fn differing(self, how: impl FnOnce(&mut LoginContext)) -> Self {
+        let LoginContext {
+            auth,
+            mailbox,
+            attempts,
+            host,
+            announce,
+            ..
+        } = &*self.context;
+        let mut context = LoginContext {
+            tenant: "".into(),
+            auth: Arc::clone(auth),
+            mailbox: Arc::clone(mailbox),
+            attempts: Arc::clone(attempts),
+            max_refused: self.context.max_refused,
+            host: Arc::clone(host),
+            announce: Arc::clone(announce),
+            login_delay: None,
+            expire: None,
+            apop_is_exclusive: false,
+            quota: Arc::default(),
+        };
+        how(&mut context);
+        Self {
+            context: Arc::new(context),
+            ..self
         }
     }
 

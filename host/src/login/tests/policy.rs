@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::auth::policy::Expire;
+use crate::{auth::policy::Expire, mailbox::memory::Memory};
 
 const CLEAR: &str = "192.0.2.1";
 
@@ -148,11 +148,86 @@ async fn a_user_who_must_use_tls_is_let_in_where_nobody_listens() {
         );
     }
     let mut login = requires_tls().connect(CLEAR);
-    let digest = b"c4c9334bac560ecc979e58001b3e22fb";
     assert_eq!(
-        timed(login.apop(b"alice", digest)).await.0,
+        timed(login.apop(b"alice", DIGEST)).await.0,
         Ok(b"alice".to_vec())
     );
     let mut bob = requires_tls().connect(CLEAR);
     assert_eq!(pass(&mut bob, "bob", "password").await, (Ok(()), 0));
+}
+
+/// The digest of `tanstaaf` for the challenge of all tests.
+const DIGEST: &[u8] = b"c4c9334bac560ecc979e58001b3e22fb";
+
+fn exclusive() -> Fixture {
+    Fixture::new().differing(|context| context.apop_is_exclusive = true)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_of_exclusive_apop_gets_one_answer_to_any_password() {
+    for (peer, password) in [
+        (CLEAR, "tanstaaf"),
+        (CLEAR, "wrong"),
+        ("127.0.0.1", "tanstaaf"),
+    ] {
+        let fixture = exclusive();
+        let mut login = fixture.connect(peer);
+        let answer = pass(&mut login, "alice", password).await;
+        assert_eq!(answer, (Err(Refusal::Denied), 2), "{peer} {password}");
+        assert_eq!(login.watch().record().cause, Some(Cause::HasApop));
+        // Once for the secret, and then as for a wrong password, with one that nobody has sent.
+        assert_eq!((fixture.asked(), fixture.opened()), (2, 0));
+    }
+    let fixture = exclusive();
+    let mut login = fixture.connect(CLEAR);
+    let mut exchange = login.start("PLAIN").expect("offered");
+    let plain = exchange.begin(Some(b"\0alice\0tanstaaf")).await;
+    assert!(matches!(plain, Turn::Refused(Refusal::Denied)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn exclusive_apop_leaves_a_way_in_for_everybody() {
+    let fixture = exclusive();
+    let mut login = fixture.connect(CLEAR);
+    let answer = timed(login.apop(b"alice", DIGEST)).await;
+    assert_eq!(answer, (Ok(b"alice".to_vec()), 0));
+    let mut login = fixture.connect_under(CLEAR, protected());
+    assert_eq!(pass(&mut login, "alice", "tanstaaf").await, (Ok(()), 0));
+    // Of whom no secret is known, and so no digest either.
+    let mut login = fixture.connect(CLEAR);
+    assert_eq!(pass(&mut login, "bob", "password").await, (Ok(()), 0));
+    let mut login = fixture.connect(CLEAR);
+    let nobody = pass(&mut login, "nobody", "wrong").await;
+    assert_eq!(nobody, (Err(Refusal::Denied), 2));
+}
+
+#[tokio::test]
+async fn mail_is_not_kept_of_users_whose_own_expiry_says_so() {
+    for (own, site, is_kept) in [
+        (None, None, true),
+        (None, Some(Expire::Days(30)), true),
+        (Some(Expire::Days(1)), Some(Expire::Days(0)), true),
+        (Some(Expire::Never), Some(Expire::Days(0)), true),
+        (Some(Expire::Days(0)), Some(Expire::Never), false),
+        (None, Some(Expire::Days(0)), false),
+    ] {
+        let store = Memory::new([("alice", vec![b"one".to_vec()])]);
+        let fixture = fixture(Policy {
+            expire: own,
+            ..Policy::default()
+        });
+        let fixture = fixture.differing(|context| {
+            context.mailbox = Arc::new(store.clone());
+            context.expire = site;
+        });
+        let mut login = fixture.connect(CLEAR);
+        let grant = login.password(b"alice", b"tanstaaf").await;
+        let Grant { mut maildrop, .. } = grant.expect("a grant");
+        let mut message = maildrop.open(1).await.expect("a message");
+        while !message.read(100).await.expect("octets").is_empty() {}
+        drop(message);
+        maildrop.commit(Vec::new()).await.expect("done");
+        let left = store.messages("alice").len();
+        assert_eq!(left, usize::from(is_kept), "{own:?} {site:?}");
+    }
 }

@@ -87,16 +87,34 @@ pub(super) fn commit(
     marked: &[Marked],
     watch: &mut impl Watch,
 ) -> Result<(), Unfinished> {
-    let (targets, mut tally) = resolve(place, paths, marked);
+    let (targets, tally) = resolve(place, paths, marked);
+    carry_out(place, &targets, tally, watch)
+}
+
+/// Removes these files, each of which has to be what it was when it was looked at.
+pub(super) fn remove_files(
+    place: &Place,
+    targets: &[Target],
+    watch: &mut impl Watch,
+) -> Result<(), Unfinished> {
+    carry_out(place, targets, Tally::default(), watch)
+}
+
+fn carry_out(
+    place: &Place,
+    targets: &[Target],
+    mut tally: Tally,
+    watch: &mut impl Watch,
+) -> Result<(), Unfinished> {
     if targets.len() > 1
-        && let Err(errno) = journal::write(place, &targets, watch)
+        && let Err(errno) = journal::write(place, targets, watch)
     {
         tracing::warn!(path = ?place.path, %errno, "no journal, so no message is removed");
         retract(place, watch);
         tally.kept += targets.len();
         return finished(&tally, false);
     }
-    remove_all(place, &targets, &mut tally, watch);
+    remove_all(place, targets, &mut tally, watch);
     let synced = watch
         .before(Step::SyncFolders)
         .and_then(|()| place.sync_folders());

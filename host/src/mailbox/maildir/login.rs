@@ -42,13 +42,7 @@ pub(super) struct Opened {
 /// Locks the Maildir for `session` and takes its snapshot.
 pub(super) fn open(whereabouts: &Whereabouts, uidl: Uidl, session: &str) -> Result<Opened, Error> {
     let place = Place::open(whereabouts)?;
-    let lock = Lock::take(place.state(), session).map_err(|error| match error {
-        lock::Error::Held(holder) => Error::InUse {
-            path: place.state_path.clone(),
-            holder,
-        },
-        lock::Error::Io(errno) => Error::io(&place.state_path, errno),
-    })?;
+    let lock = lock(&place, session)?;
     commit::recover(&place, &mut commit::Unwatched)?;
     let (contents, paths) = read(&place, uidl)?;
     Ok(Opened {
@@ -56,6 +50,17 @@ pub(super) fn open(whereabouts: &Whereabouts, uidl: Uidl, session: &str) -> Resu
         lock,
         contents,
         paths,
+    })
+}
+
+/// Locks a maildrop for `session`.
+pub(super) fn lock(place: &Place, session: &str) -> Result<Lock, Error> {
+    Lock::take(place.state(), session).map_err(|error| match error {
+        lock::Error::Held(holder) => Error::InUse {
+            path: place.state_path.clone(),
+            holder,
+        },
+        lock::Error::Io(errno) => Error::io(&place.state_path, errno),
     })
 }
 

@@ -4,7 +4,8 @@
 //! files of our own are `popcell-lock`, `popcell-sizes` and, during a commit, `popcell-journal`.
 //!
 //! The life of a session: `login` locks the Maildir and takes the snapshot, `maildrop` opens
-//! and reads messages, `commit` removes them. What each of them relies on:
+//! and reads messages, `commit` removes them. Between sessions `expire` removes what is too old, as a
+//! session of its own would. What each of them relies on:
 //!
 //! * A file does not change under the unique part of its name, but other programs rename it at any
 //!   time to keep its flags: `locate` finds it again.
@@ -15,6 +16,7 @@
 
 mod commit;
 mod error;
+mod expire;
 mod identity;
 mod journal;
 mod known;
@@ -33,10 +35,10 @@ mod sizes;
 mod uid;
 mod uidlist;
 
-use std::{fs, io};
+use std::{fs, io, time::SystemTime};
 
 use super::{
-    Mailbox, OpenError,
+    Expired, Mailbox, OpenError,
     template::{AccountError, Template},
 };
 use crate::{
@@ -158,6 +160,28 @@ impl Maildir {
             }
         }
     }
+
+    /// Has something done with a user's mail that is not a session, on a thread that may block.
+    async fn without_session<T: Send + 'static>(
+        &self,
+        account: &Account,
+        job: impl FnOnce(Whereabouts) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, OpenError> {
+        let (user, session) = (&account.user, expire::SESSION);
+        let whereabouts = self.whereabouts(account).map_err(|error| {
+            tracing::warn!(?user, session, %error, "no maildir for a user");
+            OpenError::Permanent
+        })?;
+        let done = tokio::task::spawn_blocking(move || job(whereabouts)).await;
+        let done = done.map_err(|error| {
+            tracing::error!(?user, session, %error, "a job did not run to its end");
+            OpenError::Temporary
+        })?;
+        done.map_err(|error| {
+            log(user, session, &error);
+            error.blame()
+        })
+    }
 }
 
 impl Mailbox for Maildir {
@@ -179,6 +203,24 @@ impl Mailbox for Maildir {
             let looked = tokio::task::spawn_blocking(move || fs::metadata(base).map(drop)).await;
             looked.map_err(io::Error::other)?
         })
+    }
+
+    fn expired<'a>(
+        &'a self,
+        account: &'a Account,
+        before: SystemTime,
+    ) -> Answer<'a, Result<u32, OpenError>> {
+        Box::pin(self.without_session(account, move |at| expire::count(at, before)))
+    }
+
+    fn expire<'a>(
+        &'a self,
+        account: &'a Account,
+        before: SystemTime,
+    ) -> Answer<'a, Result<Expired, OpenError>> {
+        Box::pin(self.without_session(account, move |at| {
+            expire::remove(at, before, &mut commit::Unwatched)
+        }))
     }
 }
 

@@ -2,11 +2,25 @@
 //!
 //! Pure: touches no file. Names are hostile like everything that a user's own tools write.
 
+use std::time::Duration;
+
 /// When a message was delivered: the order of a maildrop. A name that does not say is the oldest.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Delivered {
     seconds: u64,
     micros: u64,
+}
+
+/// 1995, in seconds since 1970. No message is in a Maildir for longer than there are Maildirs: a
+/// smaller number counts something else.
+const FIRST_MAILDIR: u64 = 788_918_400;
+
+impl Delivered {
+    /// The time of delivery since 1970, if the name says one that can be true.
+    pub(super) fn time(self) -> Option<Duration> {
+        (self.seconds >= FIRST_MAILDIR)
+            .then(|| Duration::from_secs(self.seconds) + Duration::from_micros(self.micros))
+    }
 }
 
 /// The sizes that some delivery agents write into the name. Claims, not facts.

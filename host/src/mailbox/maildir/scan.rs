@@ -45,7 +45,8 @@ pub(super) struct Found {
     pub(super) path: usize,
     /// Its inode, as the directory gives it.
     pub(super) inode: u64,
-    delivered: Delivered,
+    /// When it was delivered, by its name.
+    pub(super) delivered: Delivered,
 }
 
 impl Found {

@@ -13,6 +13,7 @@ use super::*;
 use crate::capability::Fault;
 
 mod crash;
+mod expire;
 mod login;
 mod remembered;
 mod session;

@@ -25,9 +25,9 @@ const CHILD_MAILDIR: &str = "POPCELL_TEST_MAILDIR";
 const CHILD_STEP: &str = "POPCELL_TEST_STEP";
 
 /// What happens at the step with this number.
-struct At<F> {
-    step: usize,
-    action: F,
+pub(super) struct At<F> {
+    pub(super) step: usize,
+    pub(super) action: F,
 }
 
 impl<F: FnMut(Step) -> Result<(), Errno>> Watch for At<F> {
@@ -146,7 +146,7 @@ async fn a_file_that_was_written_to_after_the_crash_is_not_the_one_that_was_mark
         "killed behind the first removal"
     );
     let file = fs::File::open(mail.path("cur/2.b:2,S")).expect("a file");
-    file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+    file.set_modified(SystemTime::UNIX_EPOCH)
         .expect("another time");
     assert_eq!(mail.listed().await.len(), 2);
     assert_eq!(mail.files(), ["cur/2.b:2,S", "new/3.c"]);

@@ -322,7 +322,7 @@ async fn gone_messages_are_looked_for_again_only_when_a_name_has_changed() {
     // The system's clock ticks slowly: give the folder a time that is certainly another one.
     mail.rename("new/3.c", "cur/3.c:2,");
     let cur = fs::File::open(mail.path("cur")).expect("a folder");
-    cur.set_modified(std::time::SystemTime::UNIX_EPOCH)
+    cur.set_modified(SystemTime::UNIX_EPOCH)
         .expect("another time");
     assert_eq!(read(&mut *maildrop, 3, 99).await, Ok(b"3\r\n".to_vec()));
     assert_eq!(maildrop.open(2).await.err(), Some(Fault::Gone));
