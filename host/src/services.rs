@@ -3,6 +3,7 @@
 //! The one place where backends are chosen. Opens files; listens nowhere.
 
 mod tenancy;
+pub mod tokens;
 
 use std::{
     fs::{self, DirBuilder},
@@ -24,11 +25,12 @@ use crate::{
         attempts::Attempts,
         fixed::FixedUsers,
         hasher::{self, Hasher},
+        oauth::WithTokens,
         passwd_file::{self, PasswdFile},
         scheme::{self, StoredPassword},
         scram::{SaltKey, SaltKeyError},
     },
-    config::{self, Config, Uidl, Users},
+    config::{self, Config, Oauth, Uidl, Users},
     login::delay::{self, Delays},
     mailbox::{
         Mailbox,
@@ -108,6 +110,9 @@ pub enum Error {
     /// A SASL mechanism that this server does not know.
     #[error("unknown SASL mechanism {0}")]
     UnknownMechanism(String),
+    /// Tokens can not be checked.
+    #[error(transparent)]
+    Tokens(#[from] tokens::Error),
     /// The users' file can not be read.
     #[error(transparent)]
     Users(#[from] passwd_file::Error),
@@ -190,6 +195,16 @@ impl Services {
     }
 }
 
+/// The users who belong to no tenant, and who vouches for their tokens.
+///
+/// # Errors
+///
+/// See [`Error`]; [`Error::Tenants`] if there are none.
+pub fn auth(config: &Config) -> Result<Arc<dyn Auth>, Error> {
+    let users = config.users.as_ref().ok_or(NoUsers)?;
+    database(users, config.oauth.as_ref(), &Arc::new(hasher(config)?))
+}
+
 /// The jobs that remove what has expired, one for each tenant, without a server.
 ///
 /// # Errors
@@ -199,10 +214,25 @@ pub fn retentions(config: &Config) -> Result<Vec<Retention>, Error> {
     let hasher = Arc::new(hasher(config)?);
     let tenants = tenancy::all(config);
     let retentions = tenants.iter().map(|tenant| {
-        let (auth, mailbox) = (auth(&tenant.users, &hasher)?, mailbox(&tenant.mailbox)?);
+        let auth = database(&tenant.users, tenant.oauth.as_ref(), &hasher)?;
+        let mailbox = mailbox(&tenant.mailbox)?;
         Ok(Retention::new(auth, mailbox, tenant.session.expire)?)
     });
     retentions.collect()
+}
+
+/// Users, and who vouches for their tokens. A token lets in a user who is among them, and nobody
+/// else.
+fn database(
+    users: &Users,
+    oauth: Option<&Oauth>,
+    hasher: &Arc<Hasher>,
+) -> Result<Arc<dyn Auth>, Error> {
+    let users = self::users(users, hasher)?;
+    Ok(match oauth {
+        Some(oauth) => Arc::new(WithTokens::new(users, tokens::open(oauth)?)),
+        None => users,
+    })
 }
 
 fn hasher(config: &Config) -> Result<Hasher, Error> {
@@ -220,7 +250,7 @@ fn attempts(config: &Config) -> Result<Attempts, Error> {
     })?)
 }
 
-fn auth(users: &Users, hasher: &Arc<Hasher>) -> Result<Arc<dyn Auth>, Error> {
+fn users(users: &Users, hasher: &Arc<Hasher>) -> Result<Arc<dyn Auth>, Error> {
     let hasher = Arc::clone(hasher);
     Ok(match users {
         Users::PasswdFile(path) => Arc::new(PasswdFile::open(path, hasher)?),

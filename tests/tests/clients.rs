@@ -13,9 +13,22 @@ use std::{
     env, fs,
     path::Path,
     process::{Command, Output, Stdio},
+    sync::Arc,
 };
 
-use popcell_tests::{fake::World, scene::Scene, served, server::Running};
+use popcell::{
+    auth::oauth::jwt::Claims,
+    config::{self, Keys, ListenerTls, Oauth, PlaintextLogin, Users},
+    services,
+    tls::{CertificatePair, Options, Version},
+};
+use popcell_tests::{
+    fake::World,
+    issuer::{self, Signer},
+    scene::Scene,
+    served,
+    server::Running,
+};
 use tempfile::TempDir;
 
 /// Fetches and removes all messages of the server at `argv[1]`, prints them as hexadecimal digits,
@@ -85,6 +98,42 @@ fn curl_reads_messages_and_lists() {
     }
     curl("1", &["-X", "DELE", "-I"]);
     assert_eq!(world.stored(), [2, 3, 4]);
+}
+
+#[test]
+fn curl_logs_in_with_tokens_on_this_machine_and_behind_tls() {
+    if !is_installed("curl") {
+        return;
+    }
+    let signer = Signer::new("k1").unwrap();
+    for (tls, scheme, more) in [
+        (ListenerTls::None, "pop3", None),
+        (ListenerTls::Stls, "pop3", Some("--ssl-reqd")),
+        (ListenerTls::Implicit, "pop3s", None),
+    ] {
+        let files = home(&[]);
+        let server = start_with_tokens(tls, &signer, files.path());
+        let url = format!("{scheme}://{}/1", server.address());
+        let authority = files.path().join("cert.pem");
+        let curl = |mechanism: &str, token: &str, more: &[&str]| {
+            let mut command = Command::new("curl");
+            command.args(["-sS", "-u", "alice:", "--oauth2-bearer", token, &url]);
+            command.args(["--login-options", &format!("AUTH={mechanism}")]);
+            command.arg("--cacert").arg(&authority).args(more);
+            command
+        };
+        for mechanism in ["OAUTHBEARER", "XOAUTH2"] {
+            let token = signer.token("alice");
+            for one_step in [None, Some("--sasl-ir")] {
+                let more: Vec<_> = more.into_iter().chain(one_step).collect();
+                let output = run(&mut curl(mechanism, &token, &more));
+                assert_eq!(text(&output.stdout), text(&messages()[0]), "{mechanism}");
+                let bad = curl(mechanism, &signer.token("bob"), &more).output();
+                // CURLE_LOGIN_DENIED
+                assert_eq!(bad.unwrap().status.code(), Some(67), "{mechanism}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -192,6 +241,45 @@ fn start() -> (World, Running) {
     let world = World::new(scene);
     let server = served::start(&world).unwrap();
     (world, server)
+}
+
+/// A server that takes the tokens of a signer, and passwords and tokens behind TLS alone if it has
+/// TLS. `files` gets its certificate, `cert.pem`.
+fn start_with_tokens(tls: ListenerTls, signer: &Signer, files: &Path) -> Running {
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    for (name, text) in [
+        ("cert.pem", signed.cert.pem()),
+        ("key.pem", signed.signing_key.serialize_pem()),
+        ("keys.json", signer.keys()),
+        ("users", "alice:{PLAIN}secret\n".to_owned()),
+    ] {
+        fs::write(files.join(name), text).unwrap();
+    }
+    let world = World::new(Scene {
+        messages: messages(),
+        ..Scene::default()
+    });
+    let mut config = served::config(world.scene());
+    config.users = Users::PasswdFile(files.join("users"));
+    config.oauth = Some(Oauth::Jwt {
+        keys: Keys::File(files.join("keys.json")),
+        claims: Claims::new(issuer::ISSUER, issuer::AUDIENCE),
+    });
+    config.session.mechanisms = config::Session::default().mechanisms;
+    config.listeners[0].tls = tls;
+    if tls != ListenerTls::None {
+        config.listeners[0].plaintext_login = PlaintextLogin::Never;
+        config.tls = Some(Options {
+            certificates: vec![CertificatePair {
+                certificate: files.join("cert.pem"),
+                key: files.join("key.pem"),
+            }],
+            client_ca: None,
+            minimum_version: Version::Tls12,
+        });
+    }
+    let auth = services::auth(&config).unwrap();
+    Running::start(&config, auth, Arc::new(world)).unwrap()
 }
 
 /// Compares the files of a folder, in any order, with the messages. A client may put a line of its

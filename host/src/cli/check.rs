@@ -6,8 +6,9 @@ use std::{fs::File, io::Read, path::Path};
 
 use super::{Failure, print};
 use crate::{
-    auth::passwd_file,
-    config::{Config, Users},
+    auth::{oauth::jwks, passwd_file},
+    config::{Config, Keys, Oauth, Users},
+    services::tokens,
     tls::{self, Tls},
 };
 
@@ -25,6 +26,10 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
             Users::PasswdFile(path) => check_users(path, &mut problems),
             Users::One { .. } => {}
         }
+    }
+    let tokens = tenants.clone().filter_map(|tenant| tenant.oauth.as_ref());
+    for oauth in config.oauth.iter().chain(tokens) {
+        check_oauth(oauth, &mut problems);
     }
     let components = tenants.filter_map(|tenant| tenant.component.as_deref());
     for path in config.component.as_deref().into_iter().chain(components) {
@@ -53,6 +58,23 @@ fn check_users(path: &Path, problems: &mut Vec<String>) {
             path.display(),
             error.source
         )),
+    }
+}
+
+/// The files alone: an issuer that does not answer now may do so when the server starts.
+fn check_oauth(oauth: &Oauth, problems: &mut Vec<String>) {
+    if let Err(error) = tokens::open(oauth) {
+        problems.push(error.to_string());
+        return;
+    }
+    if let Oauth::Jwt {
+        keys: Keys::File(path),
+        ..
+    } = oauth
+        && matches!(jwks::usable_keys(path), Ok(0))
+    {
+        let path = path.display();
+        problems.push(format!("{path}: no key for RS256, ES256 or EdDSA"));
     }
 }
 

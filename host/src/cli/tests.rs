@@ -139,6 +139,54 @@ fn check_looks_into_the_files_that_are_named() {
 }
 
 #[test]
+fn check_looks_into_the_files_that_tokens_are_checked_with() {
+    let jwt = "issuer = \"i\"\naudience = \"a\"\njwks = ";
+    let asked = "introspection_url = \"https://issuer.example/\"\nclient_id = \"c\"\n";
+    let asked = format!("{asked}client_secret_file = ");
+    for (oauth, problem) in [
+        (format!("{jwt}\"absent\""), "key set {}absent: No such file"),
+        (format!("{jwt}\"text\""), "key set {}text: expected ident"),
+        (
+            format!("{jwt}\"none.json\""),
+            "{}none.json: no key for RS256, ES256 or EdDSA",
+        ),
+        (
+            format!("{asked}\"absent\""),
+            "client secret {}absent: No such file",
+        ),
+        (
+            format!("{asked}\"empty\""),
+            "client secret {}empty: the file is empty",
+        ),
+        (
+            format!("{asked}\"text\"\nauthorities = \"text\""),
+            "authorities {}text: no certificates",
+        ),
+        // The issuer itself is not asked.
+        (format!("{asked}\"text\""), ""),
+    ] {
+        let text = format!(
+            "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n[users]\npasswd_file = \
+             \"users\"\n[mailbox]\nmaildir = \"%h/Maildir\"\n[oauth]\n{oauth}\n"
+        );
+        let directory = directory_with(&[
+            ("popcell.toml", &text),
+            ("users", "alice:{PLAIN}secret\n"),
+            ("text", "no keys\n"),
+            ("none.json", r#"{"keys":[{"kty":"oct","k":"AA"}]}"#),
+            ("empty", "\n"),
+        ]);
+        let checked = check::check(&directory.path().join("popcell.toml"));
+        let report = checked
+            .err()
+            .map_or_else(String::new, |error| error.report());
+        let problem = problem.replace("{}", &format!("{}/", directory.path().display()));
+        assert!(report.starts_with(&problem), "{report}");
+        assert_eq!(report.is_empty(), problem.is_empty(), "{report}");
+    }
+}
+
+#[test]
 fn check_reports_the_problems_of_the_file_as_they_are() {
     let directory = directory_with(&[("popcell.toml", "version = 3\n")]);
     let failure = check::check(&directory.path().join("popcell.toml")).expect_err("wrong");

@@ -127,6 +127,16 @@ impl<'d> Section<'d> {
         sections
     }
 
+    /// Whether the file has this section.
+    pub(super) fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Whether the file has this key, whatever its value is.
+    pub(super) fn has(&mut self, key: &'static str) -> bool {
+        self.value(key).is_some()
+    }
+
     /// The value of a key, or `None` if it is missing or wrong; only the latter is a problem.
     pub(super) fn get<T>(&mut self, key: &'static str, rule: Rule<T>) -> Option<T> {
         let value = self.value(key)?;

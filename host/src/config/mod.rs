@@ -6,6 +6,7 @@
 
 mod document;
 mod logging;
+mod oauth;
 mod problem;
 mod quantity;
 mod rule;
@@ -27,6 +28,7 @@ use ipnet::IpNet;
 
 pub use self::{
     logging::{Log, LogFormat, LogLevel},
+    oauth::{Client, Http, Introspection, Keys, Oauth},
     problem::{Problem, Problems},
     tenant::{Share, Tenant},
 };
@@ -40,14 +42,16 @@ pub const VERSION: i64 = 1;
 /// (`connection.challenge` in `wit/pop3.wit`), and half of them are its random part.
 pub const MAX_HOSTNAME_OCTETS: usize = 64;
 
-/// The mechanisms that are offered if nothing is said: all that do without a service of others.
-/// Which of them a channel has, and which users can use, is found out when a client connects.
-const MECHANISMS: [&str; 8] = [
+/// The mechanisms that are offered if nothing is said: all of them. Which of them a channel has, and
+/// which users can use, is found out when a client connects.
+const MECHANISMS: [&str; 10] = [
     "SCRAM-SHA-256-PLUS",
     "SCRAM-SHA-1-PLUS",
     "SCRAM-SHA-256",
     "SCRAM-SHA-1",
     "EXTERNAL",
+    "OAUTHBEARER",
+    "XOAUTH2",
     "PLAIN",
     "LOGIN",
     "CRAM-MD5",
@@ -60,6 +64,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Who may log in and belongs to no tenant; there are mailboxes for them then.
     pub users: Option<Users>,
+    /// Who vouches for their tokens, or `None` for passwords alone.
+    pub oauth: Option<Oauth>,
     /// Where their mail is stored.
     pub mailbox: Option<Mailbox>,
     /// Users with a store, a policy and limits of their own.
@@ -243,6 +249,7 @@ impl Config {
         Self {
             listeners,
             users: Some(users),
+            oauth: None,
             mailbox: Some(mailbox),
             tenants: Vec::new(),
             tls: None,

@@ -15,8 +15,13 @@ use toml::de::{DeInteger, DeValue};
 
 use super::{
     MAX_HOSTNAME_OCTETS,
+    oauth::Place,
     quantity::{parse_duration, parse_size, show_duration, show_size},
 };
+use crate::auth::oauth::http;
+
+/// What a URL may be, in words.
+const URL: &str = "an https URL without a user in it, or an http URL of a loopback address";
 
 /// Reads one kind of value.
 pub(super) struct Rule<T> {
@@ -208,6 +213,24 @@ pub(super) fn path(base: &Path) -> Rule<PathBuf> {
     let base = base.to_owned();
     Rule::text("the path of a file".to_owned(), move |text| {
         (!text.is_empty() && !text.contains('\0')).then(|| base.join(text))
+    })
+}
+
+/// A URL that can be asked.
+pub(super) fn url() -> Rule<String> {
+    text(URL, http::is_spoken_to)
+}
+
+/// The path of a file, where a relative one starts at `base`, or a URL that can be asked.
+pub(super) fn place(base: &Path) -> Rule<Place> {
+    let path = path(base);
+    let allowed = format!("{}, or {URL}", path.allowed());
+    Rule::new(allowed, move |value| {
+        let text = value.as_str()?;
+        if text.contains("://") {
+            return http::is_spoken_to(text).then(|| Place::Url(text.to_owned()));
+        }
+        path.read(value).map(Place::File)
     })
 }
 

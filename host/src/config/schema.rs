@@ -9,9 +9,10 @@ use std::{
 };
 
 use super::{
-    Apop, Config, Expire, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox,
+    Apop, Config, Expire, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox, Oauth,
     PlaintextLogin, Session, Timeouts, Uidl, Users, VERSION,
     document::{Report, Section},
+    oauth,
     problem::Problems,
     rule,
     tenant::{self, Defaults, Tenant},
@@ -100,11 +101,13 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     let tls = tls(root.table("tls"), base);
     let mut listeners = listeners(root, tls.is_some());
     let (users, mailbox) = default_users(root, base);
+    let oauth = oauth::read(root.table("oauth"), base);
     let mut state = root.table("state");
     let directory = state.get("directory", rule::path(base));
     state.finish();
     let has_state = directory.is_some();
     let session = session(root.table("session"), Session::default(), has_state);
+    check_tokens(root, oauth.as_ref(), &session);
     let timeouts = timeouts(root.table("timeouts"));
     let limits = limits(root.table("limits"));
     let defaults = Defaults {
@@ -128,6 +131,7 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     Some(Config {
         listeners,
         users,
+        oauth,
         mailbox,
         tenants,
         tls,
@@ -140,6 +144,15 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
         control: socket,
         metrics: listen,
     })
+}
+
+/// Tokens need a mechanism that carries them.
+pub(super) fn check_tokens(section: &Section<'_>, oauth: Option<&Oauth>, session: &Session) {
+    if oauth.is_some() && !oauth::is_carried(&session.mechanisms) {
+        let message =
+            "[oauth] is of no use without OAUTHBEARER or XOAUTH2 in \"mechanisms\" in [session]";
+        section.fault(Some("oauth"), message.to_owned());
+    }
 }
 
 /// Users who belong to no tenant, and their mail: both or, where there are tenants, neither.

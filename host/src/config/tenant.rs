@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Limits, Mailbox, Session, Users,
+    Limits, Mailbox, Oauth, Session, Users,
     document::Section,
+    oauth,
     rule::{self, Rule},
     schema,
 };
@@ -22,6 +23,8 @@ pub struct Tenant {
     pub domains: Vec<String>,
     /// Who may log in.
     pub users: Users,
+    /// Who vouches for their tokens, or `None` for passwords alone.
+    pub oauth: Option<Oauth>,
     /// Where mail is stored.
     pub mailbox: Mailbox,
     /// What sessions say and accept.
@@ -88,9 +91,11 @@ fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
     let name = section.require("name", name());
     let domains = section.list("domains", &domain()).unwrap_or_default();
     let users = schema::users(section.table_in("users", "tenant.users"), base);
+    let oauth = oauth::read(section.table_in("oauth", "tenant.oauth"), base);
     let mailbox = schema::mailbox(section.table_in("mailbox", "tenant.mailbox"), base);
     let table = section.table_in("session", "tenant.session");
     let session = schema::session(table, session.clone(), has_state);
+    schema::check_tokens(section, oauth.as_ref(), &session);
     let mut table = section.table_in("component", "tenant.component");
     let component = table.get("file", rule::path(base));
     table.finish();
@@ -103,6 +108,7 @@ fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
         name: name?,
         domains,
         users: users?,
+        oauth,
         mailbox: mailbox?,
         session,
         component,

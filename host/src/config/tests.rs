@@ -7,7 +7,7 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../../examples/popcell.toml");
 
 /// The least that is right; tests append to it. Seven lines.
-const LEAST: &str = "version = 1
+pub(super) const LEAST: &str = "version = 1
 [[listener]]
 address = \"127.0.0.1:0\"
 [users]
@@ -40,6 +40,7 @@ fn the_example_says_what_the_defaults_are() {
     assert_eq!(example.log, Log::default());
     assert_eq!(example.component, None);
     assert_eq!((example.control, example.metrics), (None, None));
+    assert_eq!(example.oauth, None);
     assert!(
         matches!(example.users, Some(Users::PasswdFile(path)) if path == Path::new("/etc/popcell/users"))
     );

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use super::{Error, auth, component, mailbox};
+use super::{Error, component, database, mailbox};
 use crate::{
     auth::{Auth, attempts::Attempts, hasher::Hasher, sasl::Mechanism},
     config::{self, Apop, Config, Share},
@@ -143,6 +143,7 @@ fn default_tenant(config: &Config) -> Option<config::Tenant> {
         name: DEFAULT.to_owned(),
         domains: Vec::new(),
         users: config.users.clone()?,
+        oauth: config.oauth.clone(),
         mailbox: config.mailbox.clone()?,
         session: config.session.clone(),
         component: config.component.clone(),
@@ -189,7 +190,7 @@ fn one(
     };
     let policy = Arc::new(policy(&wanted.session, version, terms)?);
     let backends = (
-        auth(&wanted.users, &commons.hasher)?,
+        database(&wanted.users, wanted.oauth.as_ref(), &commons.hasher)?,
         mailbox(&wanted.mailbox)?,
     );
     // Announced is only what can be done.

@@ -20,7 +20,7 @@ use ureq::{
 };
 use zeroize::Zeroizing;
 
-use super::fetch::{Authorization, Fetch, FetchError, MAX_BODY_OCTETS};
+use super::fetch::{Authorization, Fetch, FetchError, MAX_BODY_OCTETS, escape};
 use crate::{auth::secret::Secret, capability::Answer};
 
 /// Requests that are under way at the same time, each on a thread; further ones wait for their turn.
@@ -193,6 +193,23 @@ fn body(mut response: Response<Body>) -> Result<Vec<u8>, FetchError> {
         .read_to_vec()?)
 }
 
+/// Whether an [`HttpClient`] speaks to this URL: over TLS, or without it to this machine alone. One
+/// with a user and a password in it is refused, because URLs are logged.
+pub fn is_spoken_to(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
+    };
+    let has_user = uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'));
+    let is_safe = match uri.scheme_str() {
+        Some("https") => uri.host().is_some_and(|host| !host.is_empty()),
+        Some("http") => is_local(&uri),
+        Some(_) | None => false,
+    };
+    is_safe && !has_user
+}
+
 /// Whether nobody can listen on the way there.
 fn is_local(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
@@ -216,19 +233,12 @@ fn header(authorization: &Authorization) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(header))
 }
 
-/// Everything but letters and digits as `%XX`.
 fn encode(form: &[(&str, &Secret)]) -> Zeroizing<String> {
-    use fmt::Write;
     let mut text = Zeroizing::new(String::new());
     for (key, value) in form {
         let separator = if text.is_empty() { "" } else { "&" };
-        write!(text, "{separator}{key}=").expect("a String takes whatever is written to it");
-        for octet in value.expose() {
-            if octet.is_ascii_alphanumeric() {
-                text.push(char::from(*octet));
-            } else {
-                write!(text, "%{octet:02X}").expect("a String takes whatever is written to it");
-            }
+        for piece in [separator, key, "=", &escape(value.expose())] {
+            text.push_str(piece);
         }
     }
     text

@@ -19,7 +19,7 @@ use tokio::{sync::Mutex, time::Instant};
 use tracing::{debug, error, warn};
 
 use super::fetch::Fetch;
-use crate::auth::watched::Watched;
+use crate::auth::watched::{Watched, read_all};
 
 /// More keys than this are no key set.
 const MAX_KEYS: usize = 64;
@@ -186,6 +186,20 @@ fn algorithm(parameters: &AlgorithmParameters) -> Option<Algorithm> {
         }
         _ => None,
     }
+}
+
+/// How many keys of a file are of use here. Blocks; for a check of the configuration.
+///
+/// # Errors
+///
+/// If it cannot be read or is no key set.
+pub fn usable_keys(path: &Path) -> Result<usize, Error> {
+    let keys = read_all(path).and_then(|octets| Ok(KeySet::parse(&octets)?));
+    let keys = keys.map_err(|source| Error {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(keys.0.len())
 }
 
 fn parse_file(path: &Path, octets: &[u8]) -> io::Result<KeySet> {

@@ -17,7 +17,7 @@ use crate::capability::Answer;
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
 /// Clocks that differ by more than this are broken.
-const MAX_LEEWAY: Duration = Duration::from_secs(3600);
+pub const MAX_LEEWAY: Duration = Duration::from_secs(3600);
 
 /// What a token has to say.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -46,6 +46,8 @@ pub(super) fn token(auth: &[u8]) -> Option<Secret> {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -158,6 +158,77 @@ async fn without_tls_only_this_machine_is_spoken_to() {
 }
 
 #[test]
+fn urls_that_are_spoken_to_can_be_told_beforehand() {
+    for (url, expected) in [
+        ("https://issuer.example/keys?x=y", true),
+        ("HTTPS://192.0.2.1:8443/", true),
+        ("http://[::1]:8080/keys", true),
+        ("http://issuer.example/", false),
+        ("https://user:secret@issuer.example/", false),
+        ("http://user@127.0.0.1/", false),
+        ("file:///etc/passwd", false),
+        ("https://", false),
+        ("/keys", false),
+        ("", false),
+    ] {
+        assert_eq!(is_spoken_to(url), expected, "{url}");
+    }
+}
+
+/// As [`serve`], behind TLS, with a certificate of its own that it writes to `path`.
+fn serve_securely(path: &Path, response: Vec<u8>) -> (String, JoinHandle<()>) {
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a key");
+    fs::write(path, signed.cert.pem()).expect("written");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = signed
+        .signing_key
+        .serialize_der()
+        .try_into()
+        .expect("a key");
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![signed.cert.der().clone()], key)
+        .expect("a certificate");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("https://{}/", listener.local_addr().expect("an address"));
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        let connection = rustls::ServerConnection::new(Arc::new(config)).expect("a server");
+        let mut stream = rustls::StreamOwned::new(connection, stream);
+        // A client that does not trust this server says so and hangs up.
+        let mut request = [0; 4096];
+        if stream.read(&mut request).is_ok() {
+            let _ = stream.write_all(&response);
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    });
+    (url, server)
+}
+
+#[tokio::test]
+async fn a_server_is_trusted_if_its_authority_is_in_the_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (own, other) = (directory.path().join("own"), directory.path().join("other"));
+    let stranger = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a key");
+    fs::write(&other, stranger.cert.pem()).expect("written");
+    let client = |path: &Path| HttpClient::with_authorities(path, TIMEOUT).expect("authorities");
+    for (is_trusted, authority) in [(true, Some(&own)), (false, Some(&other)), (false, None)] {
+        let (url, server) = serve_securely(&own, response("200 OK", b"{}"));
+        let client = authority.map_or_else(|| HttpClient::new(TIMEOUT), |path| client(path));
+        let body = client.get(&url).await;
+        server.join().expect("served");
+        if is_trusted {
+            assert_eq!(body, Ok(b"{}".to_vec()));
+        } else {
+            assert!(matches!(body, Err(FetchError::Unreachable(_))), "{body:?}");
+        }
+    }
+}
+
+#[test]
 fn authorities_are_certificates_in_pem() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("ca.pem");
