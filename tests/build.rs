@@ -1,5 +1,5 @@
-//! Builds the guest that breaks the contract, for `tests/hostile.rs`, which finds it in
-//! `POPCELL_HOSTILE_GUEST`.
+//! Builds the guests of the tests, which find them in `POPCELL_..._GUEST`: the one that breaks the
+//! contract (`tests/hostile`), the one with a standard library and the example (`tests/foreign`).
 //!
 //! The component proper is built by `host/build.rs`, in the same way.
 
@@ -12,13 +12,20 @@ use std::{
 const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
+    guest("guests/hostile", "hostile", "POPCELL_HOSTILE_GUEST");
+    guest("guests/std", "std", "POPCELL_STD_GUEST");
+    guest("../examples/component", "example", "POPCELL_EXAMPLE_GUEST");
+}
+
+/// Builds one guest and says in a variable where it is.
+fn guest(folder: &str, name: &str, variable: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let guest = here.join("guests/hostile");
+    let guest = here.join(folder);
     for input in [guest.clone(), here.join("../wit"), here.join("../.cargo")] {
         println!("cargo::rerun-if-changed={}", input.display());
     }
     // A target directory of its own: the one that runs this is locked.
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("guest");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join(name);
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(&guest)
@@ -28,11 +35,11 @@ fn main() {
     clean(&mut cargo);
     match cargo.output() {
         Ok(output) if output.status.success() => {}
-        Ok(output) => fail(&String::from_utf8_lossy(&output.stderr)),
-        Err(error) => fail(&format!("cargo could not be started: {error}")),
+        Ok(output) => fail(name, &String::from_utf8_lossy(&output.stderr)),
+        Err(error) => fail(name, &format!("cargo could not be started: {error}")),
     }
-    let built = out.join(TARGET).join("release/popcell_hostile_guest.wasm");
-    println!("cargo::rustc-env=POPCELL_HOSTILE_GUEST={}", built.display());
+    let file = format!("{TARGET}/release/popcell_{name}_guest.wasm");
+    println!("cargo::rustc-env={variable}={}", out.join(file).display());
 }
 
 /// What is meant for the tests' own compilation must not reach the guest's.
@@ -48,13 +55,13 @@ fn clean(cargo: &mut Command) {
     }
 }
 
-fn fail(log: &str) -> ! {
+fn fail(name: &str, log: &str) -> ! {
     if log.contains("target may not be installed") {
         println!(
             "cargo::error=the target {TARGET} is missing; add it with: rustup target add {TARGET}"
         );
     } else {
-        println!("cargo::error=the hostile guest did not build:");
+        println!("cargo::error=the guest {name} did not build:");
         for line in log.lines() {
             println!("cargo::error={line}");
         }

@@ -393,9 +393,11 @@ impl From<Error> for End {
             Error::Trap(cause) => Self::ComponentTrapped { cause },
             Error::Component(_)
             | Error::Engine(_)
+            | Error::Executable
             | Error::Exhausted
             | Error::Lost
-            | Error::Refused(_) => Self::HostFailed {
+            | Error::Refused(_)
+            | Error::Wasi { .. } => Self::HostFailed {
                 cause: error.to_string(),
             },
         }

@@ -14,7 +14,7 @@
 //! * [`cli`], [`config`]: the command line and the file; [`services`] puts together what they ask
 //!   for.
 //! * [`server`]: listeners and limits; a connection's loop and its line framing are private to it.
-//! * [`sandbox`]: the only module that knows wasmtime.
+//! * [`sandbox`]: the only module that knows wasmtime; [`component`]: files that it may run.
 //! * [`capability`], [`snapshot`], [`account`]: the words in which the sandbox and the stores speak
 //!   to each other.
 //! * [`tenant`]: whose users there are, and what serves them.
@@ -32,6 +32,7 @@ mod addresses;
 pub mod auth;
 pub mod capability;
 pub mod cli;
+pub mod component;
 pub mod config;
 mod connection;
 pub mod control;

@@ -5,13 +5,7 @@
 mod tenancy;
 pub mod tokens;
 
-use std::{
-    fs::{self, DirBuilder},
-    io,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs::DirBuilder, io, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 
@@ -30,14 +24,15 @@ use crate::{
         scheme::{self, StoredPassword},
         scram::{SaltKey, SaltKeyError},
     },
-    config::{self, Config, Oauth, Uidl, Users},
+    component::{self, Trust},
+    config::{self, Component, Config, Oauth, Uidl, Users},
     login::delay::{self, Delays},
     mailbox::{
         Mailbox,
         maildir::{self, Maildir},
     },
     retention::{Retention, Unlisted},
-    sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox},
+    sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Permission, Sandbox},
     tenant::{NoUsers, Tenants},
     tls::{self, Tls},
 };
@@ -46,14 +41,9 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The component's file can not be read.
-    #[error("component {}: {source}", path.display())]
-    Component {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    /// The component's file can not be read, or is not what the configuration says.
+    #[error(transparent)]
+    Component(#[from] component::Error),
     /// The directory for what is remembered of logins can not be used.
     #[error(transparent)]
     Delays(#[from] delay::Error),
@@ -304,16 +294,22 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, Error> {
     let options = EngineOptions {
         cells: limits.connections,
         cell_memory: tenants.fold(limits.cell.memory, usize::max),
+        engine: config.sandbox.engine,
     };
-    let wasm = config.component.as_deref().map(component).transpose()?;
-    let wasm = wasm.as_deref().unwrap_or(EMBEDDED_COMPONENT);
-    Ok(Sandbox::new(options, limits.cell, wasm)?)
+    let (wasm, permission) = match &config.component {
+        Some(options) => load(options, &config.trust)?,
+        None => (EMBEDDED_COMPONENT.to_vec(), Permission::Contract),
+    };
+    let sandbox = Sandbox::with_permission(options, limits.cell, &wasm, permission);
+    Ok(sandbox?)
 }
 
-/// The octets of a component.
-fn component(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Component {
-        path: path.to_owned(),
-        source,
-    })
+/// The octets of a component, and what it may import.
+fn load(options: &Component, trust: &Trust) -> Result<(Vec<u8>, Permission), Error> {
+    let wasm = component::load(options, trust)?;
+    let permission = match options.wasi {
+        true => Permission::Wasi,
+        false => Permission::Contract,
+    };
+    Ok((wasm, permission))
 }

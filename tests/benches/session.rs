@@ -10,7 +10,7 @@
 use std::{hint::black_box, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use popcell::sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Limits, Sandbox};
+use popcell::sandbox::{self, EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox};
 use popcell_component::{Next, Session};
 use popcell_tests::{
     fake::{FakeHost, World},
@@ -32,6 +32,7 @@ fn engine() -> Sandbox {
     let options = EngineOptions {
         cells: 64,
         cell_memory: 1024 * 1024,
+        engine: Engine::default(),
     };
     Sandbox::new(options, Limits::default(), EMBEDDED_COMPONENT).unwrap()
 }

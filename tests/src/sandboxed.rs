@@ -3,7 +3,7 @@
 //! The same calls as `native`, through wasmtime and everything that the host checks there.
 
 use anyhow::{Context as _, Error, Result};
-use popcell::sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Sandbox, Session};
+use popcell::sandbox::{self, EMBEDDED_COMPONENT, Engine, EngineOptions, Sandbox, Session};
 use popcell_component::{Connection, Next, Step};
 use tokio::runtime::{Builder, Runtime};
 
@@ -26,9 +26,19 @@ impl Sandboxed {
     ///
     /// The system does not give what the engine needs.
     pub fn driver(manner: Manner) -> Result<Called<Self>> {
+        Self::with_engine(Engine::default(), manner)
+    }
+
+    /// The same, run by this engine.
+    ///
+    /// # Errors
+    ///
+    /// The system does not give what the engine needs.
+    pub fn with_engine(engine: Engine, manner: Manner) -> Result<Called<Self>> {
         let options = EngineOptions {
             cells: 4,
             cell_memory: 1024 * 1024,
+            engine,
         };
         let sandbox = Sandbox::new(options, server::patient(), EMBEDDED_COMPONENT)?;
         let runtime = Builder::new_current_thread().enable_time().build()?;

@@ -14,7 +14,7 @@ use popcell::{
     auth::{Auth, secret::Secret},
     config::{Config, Listener, Mailbox, Users},
     mailbox,
-    sandbox::{EMBEDDED_COMPONENT, EngineOptions, Limits, Sandbox},
+    sandbox::{EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox},
     server::Server,
     services::Services,
     tls::Tls,
@@ -27,6 +27,7 @@ static SANDBOX: LazyLock<Arc<Sandbox>> = LazyLock::new(|| {
     let options = EngineOptions {
         cells: 128,
         cell_memory: 1024 * 1024,
+        engine: Engine::default(),
     };
     let sandbox = Sandbox::new(options, patient(), EMBEDDED_COMPONENT);
     Arc::new(sandbox.expect("an engine and the embedded component"))

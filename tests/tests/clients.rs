@@ -260,7 +260,7 @@ fn start_with_tokens(tls: ListenerTls, signer: &Signer, files: &Path) -> Running
         ..Scene::default()
     });
     let mut config = served::config(world.scene());
-    config.users = Users::PasswdFile(files.join("users"));
+    config.users = Some(Users::PasswdFile(files.join("users")));
     config.oauth = Some(Oauth::Jwt {
         keys: Keys::File(files.join("keys.json")),
         claims: Claims::new(issuer::ISSUER, issuer::AUDIENCE),

@@ -2,6 +2,11 @@
 //!
 //! Time is paused, so that patience runs out when nothing else can happen.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can not be set up has failed"
+)]
+
 use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -28,8 +33,9 @@ struct Desk {
 impl Desk {
     fn open() -> Self {
         let world = Arc::new(World::new(Scene::default()));
-        let services = server::services(Arc::<World>::clone(&world), world);
-        let server = Server::new(&server::config(), vec![listening()], services).unwrap();
+        let config = server::config();
+        let services = server::services(&config, Arc::<World>::clone(&world), world).unwrap();
+        let server = Server::new(&config, vec![listening()], services).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let control = Control::open(&socket(directory.path())).unwrap();
         tokio::spawn(control.serve(server.operations()));

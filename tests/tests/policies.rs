@@ -14,6 +14,7 @@ use std::{
 use popcell::{
     account::Account,
     auth::{
+        Auth,
         hasher::{Hasher, Limits},
         passwd_file::PasswdFile,
     },
@@ -24,7 +25,6 @@ use popcell::{
         maildir::{self, Maildir},
     },
     retention::Retention,
-    services::Services,
 };
 use popcell_tests::{
     client::Client,
@@ -42,7 +42,8 @@ const LETTER: &str = "Subject: hello\n\none\ntwo\n";
 struct Site {
     files: TempDir,
     config: Config,
-    services: Services,
+    auth: Arc<dyn Auth>,
+    mailbox: Arc<dyn Mailbox>,
     server: Running,
 }
 
@@ -80,14 +81,14 @@ impl Site {
         let store = Maildir::new(options).unwrap();
         let mut config = server::config();
         change(&mut config);
-        let services = server::services(Arc::new(users), Arc::new(store));
-        let mut of_server = services.clone();
-        of_server.mailbox = Arc::new(ForSessions(of_server.mailbox));
-        let server = Running::start_with(&config, of_server).unwrap();
+        let (auth, mailbox): (Arc<dyn Auth>, Arc<dyn Mailbox>) = (Arc::new(users), Arc::new(store));
+        let for_sessions = Arc::new(ForSessions(Arc::clone(&mailbox)));
+        let server = Running::start(&config, Arc::clone(&auth), for_sessions).unwrap();
         Self {
             files,
             config,
-            services,
+            auth,
+            mailbox,
             server,
         }
     }
@@ -185,7 +186,7 @@ fn mail_that_is_too_old_is_removed_once_its_user_has_logged_out() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let Services { auth, mailbox, .. } = &site.services;
+    let Site { auth, mailbox, .. } = &site;
     let expire = site.config.session.expire;
     let retention = Retention::new(Arc::clone(auth), Arc::clone(mailbox), expire).unwrap();
     let stored = || users.map(|(user, _)| site.stored(user));
@@ -234,9 +235,8 @@ fn a_server_removes_what_is_too_old_when_it_starts() {
     site.deliver("alice", 6);
     site.deliver("alice", 8);
     let (tell, told) = mpsc::channel();
-    let mut services = site.services.clone();
-    services.mailbox = Arc::new(Telling(services.mailbox, tell));
-    let server = Running::start_with(&site.config, services).unwrap();
+    let telling = Arc::new(Telling(Arc::clone(&site.mailbox), tell));
+    let server = Running::start(&site.config, Arc::clone(&site.auth), telling).unwrap();
     let removed = told.recv_timeout(Duration::from_secs(60));
     assert_eq!(
         removed,
@@ -254,8 +254,8 @@ fn a_server_does_not_start_with_an_expiry_that_nobody_keeps() {
     let mut config = server::config();
     config.session.expire = Some(Expire::Days(30));
     let world = Arc::new(World::new(Scene::default()));
-    let services = server::services(Arc::<World>::clone(&world), world);
-    let refused = Running::start_with(&config, services).err().unwrap();
+    let services = server::services(&config, Arc::<World>::clone(&world), world);
+    let refused = services.err().unwrap();
     assert_eq!(
         refused.to_string(),
         "mail can not expire after days: the user database does not list its users"

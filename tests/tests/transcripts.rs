@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use popcell::sandbox::Engine;
 use popcell_tests::{
     called::{Called, Manner},
     dialogue,
@@ -157,6 +158,16 @@ fn a_component_that_is_parked_between_any_two_calls_speaks_as_written() {
         ..Manner::default()
     };
     play_where(Scene::is_playable_by_the_host, 80, &mut sandboxed(manner));
+}
+
+#[test]
+fn a_component_that_is_interpreted_speaks_as_written() {
+    let driver = Sandboxed::with_engine(Engine::Pulley, Manner::default());
+    play_where(
+        Scene::is_playable_by_the_host,
+        80,
+        &mut driver.expect("an engine and the embedded component"),
+    );
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //!
 //! Changes nothing, listens nowhere, opens no mailbox.
 
-use std::{fs::File, io::Read, path::Path};
+use std::path::Path;
 
 use super::{Failure, print};
 use crate::{
     auth::{oauth::jwks, passwd_file},
+    component::{self, Options, Trust},
     config::{Config, Keys, Oauth, Users},
     services::tokens,
     tls::{self, Tls},
@@ -31,9 +32,9 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
     for oauth in config.oauth.iter().chain(tokens) {
         check_oauth(oauth, &mut problems);
     }
-    let components = tenants.filter_map(|tenant| tenant.component.as_deref());
-    for path in config.component.as_deref().into_iter().chain(components) {
-        check_component(path, &mut problems);
+    let components = tenants.filter_map(|tenant| tenant.component.as_ref());
+    for options in config.component.iter().chain(components) {
+        check_component(options, &config.trust, &mut problems);
     }
     if let Some(options) = &config.tls {
         check_tls(options, &mut problems);
@@ -87,12 +88,10 @@ fn check_tls(options: &tls::Options, problems: &mut Vec<String>) {
     );
 }
 
-fn check_component(path: &Path, problems: &mut Vec<String>) {
-    let mut magic = [0; WASM_MAGIC.len()];
-    let problem = match File::open(path).and_then(|mut file| file.read_exact(&mut magic)) {
-        Ok(()) if magic == *WASM_MAGIC => return,
-        Ok(()) => "not WebAssembly".to_owned(),
-        Err(error) => format!("cannot be read: {error}"),
-    };
-    problems.push(format!("{}: {problem}", path.display()));
+fn check_component(options: &Options, trust: &Trust, problems: &mut Vec<String>) {
+    match component::load(options, trust) {
+        Ok(wasm) if wasm.starts_with(WASM_MAGIC) => {}
+        Ok(_) => problems.push(format!("{}: not WebAssembly", options.file.display())),
+        Err(error) => problems.push(error.to_string()),
+    }
 }

@@ -187,11 +187,6 @@ impl<'d> Section<'d> {
         (list.len() == array.len()).then_some(list)
     }
 
-    /// Whether the table is there.
-    pub(super) fn is_there(&self) -> bool {
-        self.table.is_some()
-    }
-
     /// Reports something at the value of `key`, or at the section if the key is `None` or missing.
     pub(super) fn fault(&self, key: Option<&str>, message: String) {
         let value = key.and_then(|key| self.table?.get(key));

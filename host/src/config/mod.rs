@@ -4,6 +4,7 @@
 //! for the start of the server to find out. The text of the file is `document.rs`'s, what a value
 //! may be is `rule.rs`'s, which keys there are is `schema.rs`'s.
 
+mod component;
 mod document;
 mod logging;
 mod oauth;
@@ -32,8 +33,16 @@ pub use self::{
     problem::{Problem, Problems},
     tenant::{Share, Tenant},
 };
-pub use crate::auth::policy::Expire;
-use crate::{auth::secret::Secret, mailbox::template::Template, sandbox, tls};
+pub use crate::{
+    auth::policy::Expire,
+    component::{Options as Component, Trust},
+};
+use crate::{
+    auth::secret::Secret,
+    mailbox::template::Template,
+    sandbox::{self, Engine},
+    tls,
+};
 
 /// The version of the file's format that this program reads.
 pub const VERSION: i64 = 1;
@@ -83,8 +92,12 @@ pub struct Config {
     /// The directory for what outlives a restart, or `None` for a server that remembers nothing of
     /// logins.
     pub state: Option<PathBuf>,
+    /// How components are run.
+    pub sandbox: Sandbox,
+    /// Whose components are taken.
+    pub trust: Trust,
     /// The component that speaks POP3, or `None` for the embedded one.
-    pub component: Option<PathBuf>,
+    pub component: Option<Component>,
     /// The socket on which the operator's commands reach the server (`[control]`), if any.
     pub control: Option<PathBuf>,
     /// Where metrics and health are served by HTTP (`[metrics]`), if anywhere.
@@ -243,6 +256,13 @@ pub struct Limits {
     pub hash_threads: NonZero<usize>,
 }
 
+/// How components are run (`[sandbox]`), all of them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Sandbox {
+    /// What runs their code.
+    pub engine: Engine,
+}
+
 impl Config {
     /// A configuration with defaults for everything that has one.
     pub fn new(listeners: Vec<Listener>, users: Users, mailbox: Mailbox) -> Self {
@@ -258,6 +278,8 @@ impl Config {
             limits: Limits::default(),
             log: Log::default(),
             state: None,
+            sandbox: Sandbox::default(),
+            trust: Trust::default(),
             component: None,
             control: None,
             metrics: None,

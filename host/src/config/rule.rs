@@ -18,7 +18,7 @@ use super::{
     oauth::Place,
     quantity::{parse_duration, parse_size, show_duration, show_size},
 };
-use crate::auth::oauth::http;
+use crate::{auth::oauth::http, component::Key};
 
 /// What a URL may be, in words.
 const URL: &str = "an https URL without a user in it, or an http URL of a loopback address";
@@ -247,6 +247,17 @@ pub(super) fn template(base: &Path) -> Rule<String> {
             base => format!("{base}/{text}"),
         })
     })
+}
+
+/// A public key of minisign.
+pub(super) fn key() -> Rule<Key> {
+    let allowed = "a public key as minisign -G prints it, such as \"RWQ...\"";
+    Rule::text(allowed.to_owned(), Key::from_base64)
+}
+
+/// Whether this is a SHA-256 in hex.
+pub(super) fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|octet| octet.is_ascii_hexdigit())
 }
 
 /// Whether this may be the server's name in a challenge, unchanged.

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Apop, Config, Expire, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox, Oauth,
-    PlaintextLogin, Session, Timeouts, Uidl, Users, VERSION,
+    PlaintextLogin, Sandbox, Session, Timeouts, Uidl, Users, VERSION, component,
     document::{Report, Section},
     oauth,
     problem::Problems,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     auth::{policy::MAX_EXPIRE_DAYS, sasl::MECHANISMS},
     mailbox::template::Template,
-    sandbox,
+    sandbox::{self, Engine},
     tls::{self, CertificatePair, Version},
 };
 
@@ -49,6 +49,8 @@ const LEVELS: [(&str, LogLevel); 5] = [
     ("debug", LogLevel::Debug),
     ("trace", LogLevel::Trace),
 ];
+
+const ENGINES: [(&str, Engine); 2] = [("cranelift", Engine::Cranelift), ("pulley", Engine::Pulley)];
 
 /// Longest time that any timeout may be: a mistake beyond it, not a wish.
 const DAY: Duration = Duration::from_hours(24);
@@ -110,18 +112,21 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     check_tokens(root, oauth.as_ref(), &session);
     let timeouts = timeouts(root.table("timeouts"));
     let limits = limits(root.table("limits"));
+    let trust = component::trust(root.table("trust"));
     let defaults = Defaults {
         session: &session,
         limits: &limits,
+        trust: &trust,
         has_state,
         base,
     };
     let tenants = tenant::read(root, defaults);
     check_tenants(root, &mut listeners, &tenants);
     let log = log(root.table("log"));
-    let mut component = root.table("component");
-    let file = component.get("file", rule::path(base));
-    component.finish();
+    let sandbox = sandbox(root.table("sandbox"));
+    let mut section = root.table("component");
+    let component = component::read(&mut section, base, &trust);
+    section.finish();
     let mut control = root.table("control");
     let socket = control.get("socket", rule::path(base));
     control.finish();
@@ -140,7 +145,9 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
         limits,
         log,
         state: directory,
-        component: file,
+        sandbox,
+        trust,
+        component,
         control: socket,
         metrics: listen,
     })
@@ -420,4 +427,11 @@ fn log(mut section: Section<'_>) -> Log {
     section.set(&mut log.level, "level", rule::choice(&LEVELS));
     section.finish();
     log
+}
+
+fn sandbox(mut section: Section<'_>) -> Sandbox {
+    let mut sandbox = Sandbox::default();
+    section.set(&mut sandbox.engine, "engine", rule::choice(&ENGINES));
+    section.finish();
+    sandbox
 }

@@ -3,10 +3,10 @@
 //! What a tenant does not say is what the server says. The keys of the tables inside are those of the
 //! server's tables of the same name, and read by the same functions.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{
-    Limits, Mailbox, Oauth, Session, Users,
+    Component, Limits, Mailbox, Oauth, Session, Trust, Users, component,
     document::Section,
     oauth,
     rule::{self, Rule},
@@ -30,7 +30,7 @@ pub struct Tenant {
     /// What sessions say and accept.
     pub session: Session,
     /// The component that speaks POP3, or `None` for the server's.
-    pub component: Option<PathBuf>,
+    pub component: Option<Component>,
     /// What one component instance may use up.
     pub cell: sandbox::Limits,
     /// What all of its sessions may use up together.
@@ -63,6 +63,7 @@ impl Default for Share {
 pub(super) struct Defaults<'a> {
     pub(super) session: &'a Session,
     pub(super) limits: &'a Limits,
+    pub(super) trust: &'a Trust,
     pub(super) has_state: bool,
     pub(super) base: &'a Path,
 }
@@ -85,6 +86,7 @@ fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
     let Defaults {
         session,
         limits,
+        trust,
         has_state,
         base,
     } = defaults;
@@ -97,7 +99,7 @@ fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
     let session = schema::session(table, session.clone(), has_state);
     schema::check_tokens(section, oauth.as_ref(), &session);
     let mut table = section.table_in("component", "tenant.component");
-    let component = table.get("file", rule::path(base));
+    let component = component::read(&mut table, base, trust);
     table.finish();
     let mut table = section.table_in("limits", "tenant.limits");
     let (mut cell, mut share) = (limits.cell, limits.share);

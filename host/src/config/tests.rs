@@ -38,6 +38,8 @@ fn the_example_says_what_the_defaults_are() {
     assert_eq!(example.timeouts, Timeouts::default());
     assert_eq!(example.limits, Limits::default());
     assert_eq!(example.log, Log::default());
+    assert_eq!(example.sandbox, Sandbox::default());
+    assert_eq!(example.trust, Trust::default());
     assert_eq!(example.component, None);
     assert_eq!((example.control, example.metrics), (None, None));
     assert_eq!(example.oauth, None);
@@ -61,10 +63,8 @@ fn the_example_names_every_key_and_only_keys_that_exist() {
     let config = parse(&text).expect("right");
     assert_eq!(config.session.hostname, "mail.example.org");
     assert_eq!(config.limits.hash_threads.get(), 2);
-    assert_eq!(
-        config.component.as_deref(),
-        Some(Path::new("/etc/popcell/pop3.wasm"))
-    );
+    let component = config.component.as_ref().expect("a file");
+    assert_eq!(component.file, Path::new("/etc/popcell/pop3.wasm"));
     let socket = Path::new("/run/popcell/control.sock");
     assert_eq!(config.control.as_deref(), Some(socket));
     assert_eq!(config.metrics, "127.0.0.1:9110".parse().ok());
@@ -84,12 +84,17 @@ fn the_example_names_every_key_and_only_keys_that_exist() {
         timeouts,
         limits,
         log,
+        sandbox,
+        trust,
+        component,
         ..
     } = config
     else {
         panic!("no [mailbox]")
     };
     let fields = format!("{mailbox:#?}{session:#?}{timeouts:#?}{limits:#?}{log:#?}");
+    let component = component.expect("a file");
+    let fields = format!("{fields}{sandbox:#?}{trust:#?}{component:#?}");
     for (field, value) in fields
         .lines()
         .filter_map(|line| line.strip_prefix("    ")?.split_once(": "))
@@ -104,7 +109,7 @@ fn the_example_names_every_key_and_only_keys_that_exist() {
 
 fn is_key(text: &str) -> bool {
     text.bytes()
-        .all(|octet| octet.is_ascii_lowercase() || octet == b'_')
+        .all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'_')
 }
 
 #[test]

@@ -20,6 +20,7 @@ use super::{
     budget::Budget,
     engine::TICK,
     limits::{self, Limit, Limits},
+    wasi::Wasi,
 };
 use crate::capability::{self, Grant};
 
@@ -93,6 +94,8 @@ pub(super) struct Cell {
     pub(super) committed: bool,
     /// What a guest that resumes a session has let go of.
     pub(super) rescued: Rescued,
+    /// What the host keeps for a component that calls WASI.
+    pub(super) wasi: Option<Box<Wasi>>,
     terms: Terms,
     memory: usize,
     table_elements: usize,
@@ -144,6 +147,7 @@ impl Cell {
             has_open_message: false,
             committed: false,
             rescued: Rescued::default(),
+            wasi: None,
             terms,
             memory: 0,
             table_elements: 0,
@@ -302,17 +306,33 @@ impl Cell {
         false
     }
 
+    /// Time that the guest may still take in this call.
+    pub(super) fn time_left(&self, now: Instant) -> Duration {
+        let limits = &self.terms.limits;
+        limits.call_time.saturating_sub(self.computed_in_call(now))
+    }
+
+    /// Notes that the guest has used up its time; it is trapped with it.
+    pub(super) fn out_of_time(&mut self) -> wasmtime::Error {
+        let limit = Limit::CallTime(self.terms.limits.call_time);
+        self.stopped = Some(limit.into());
+        wasmtime::Error::msg(limit.name())
+    }
+
     /// Charges what the guest has computed since the last time; gives what it has in this call.
     fn settle(&mut self, now: Instant) -> Duration {
-        let given_way = Duration::from_nanos(self.call.given_way.load(Ordering::Relaxed));
-        let computed = now
-            .saturating_duration_since(self.call.started)
-            .saturating_sub(self.call.in_host)
-            .saturating_sub(given_way);
+        let computed = self.computed_in_call(now);
         let more = computed.saturating_sub(self.call.charged);
         self.call.charged += more;
         self.terms.budget.charge(now, more);
         computed
+    }
+
+    fn computed_in_call(&self, now: Instant) -> Duration {
+        let given_way = Duration::from_nanos(self.call.given_way.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.call.started)
+            .saturating_sub(self.call.in_host)
+            .saturating_sub(given_way)
     }
 
     /// Notes a breach of the contract; the guest is trapped with it.

@@ -19,6 +19,19 @@ use super::Error;
 /// between.
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
+/// How the code of components is run. What they do is the same.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Engine {
+    /// Compiled to machine code when it is loaded.
+    #[default]
+    Cranelift,
+    /// Interpreted: slower, and no memory is made executable, so that the system may forbid that.
+    Pulley,
+}
+
+/// The machine that [`Engine::Pulley`] interprets.
+const PULLEY: &str = "pulley64";
+
 /// What the engine is built for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EngineOptions {
@@ -26,6 +39,8 @@ pub struct EngineOptions {
     pub cells: u32,
     /// Octets of linear memory that one cell may have.
     pub cell_memory: usize,
+    /// How code is run.
+    pub engine: Engine,
 }
 
 /// Octets of stack for the guest. The session does not recurse; a hostile guest that does is
@@ -67,7 +82,14 @@ pub(super) fn engine(options: EngineOptions) -> Result<wasmtime::Engine, Error> 
         .wasm_memory64(false)
         .wasm_backtrace_max_frames(None)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options)));
-    wasmtime::Engine::new(&config).map_err(|error| Error::Engine(format!("{error:#}")))
+    let refused = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
+    match options.engine {
+        Engine::Cranelift => {}
+        Engine::Pulley => {
+            config.target(PULLEY).map_err(refused)?;
+        }
+    }
+    wasmtime::Engine::new(&config).map_err(refused)
 }
 
 fn pool(options: EngineOptions) -> PoolingAllocationConfig {

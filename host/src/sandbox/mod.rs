@@ -6,6 +6,7 @@
 //!
 //! * `engine`: settings of the engine, the pool, the epoch clock.
 //! * `registry`: which component a session runs in.
+//! * `wasi`: what components of a standard library may import besides.
 //! * `instance`: [`Session`], a call at a time.
 //! * `cell`, `host`, `usage`: what a guest owns, what it may call, what it did.
 //! * `limits`, `budget`: what one guest, and all of a tenant together, may use up.
@@ -23,18 +24,20 @@ mod limits;
 mod park;
 mod registry;
 mod usage;
+mod wasi;
 
 use std::sync::Arc;
 
 pub use self::{
     budget::Budget,
     cell::Terms,
-    engine::EngineOptions,
+    engine::{Engine, EngineOptions},
     instance::Session,
     limits::{Limit, Limits},
     park::NotResumed,
     registry::{Version, digest},
     usage::{Read, Usage},
+    wasi::Permission,
 };
 use self::{engine::EpochClock, registry::Registry};
 use crate::capability::{self, Grant};
@@ -58,6 +61,12 @@ pub enum Error {
     /// The operator's fault: the system does not give what the engine needs.
     #[error("the sandbox can not be set up: {0}")]
     Engine(String),
+    /// The operator's choice, or the system's: machine code can not be run.
+    #[error(
+        "the system allows no memory to become executable, as machine code needs it; \
+         set engine = \"pulley\" in [sandbox] to interpret the component"
+    )]
+    Executable,
     /// Nobody's fault: as many cells are alive as there may be.
     #[error("all cells are taken")]
     Exhausted,
@@ -73,6 +82,15 @@ pub enum Error {
     /// The component's fault: it trapped.
     #[error("the component trapped: {0}")]
     Trap(String),
+    /// The operator's choice: a component that wants WASI, and may not have it.
+    #[error(
+        "the component imports {imports}; set wasi = true beside its file if it may have clocks \
+         and randomness"
+    )]
+    Wasi {
+        /// The interfaces of WASI that it imports.
+        imports: String,
+    },
 }
 
 /// What is known of a connection before its first line. Bounds are in `wit/pop3.wit`.
@@ -160,16 +178,32 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Builds the engine and compiles `wasm`, the component of all sessions that are not given
-    /// another one; use [`EMBEDDED_COMPONENT`] if there is no other. `limits` are for them too, as
-    /// far as the engine's options do not say less.
+    /// another one; use [`EMBEDDED_COMPONENT`] if there is no other. It may import the contract and
+    /// nothing else. `limits` are for these sessions too, as far as the engine's options do not say
+    /// less.
     ///
     /// # Errors
     ///
-    /// [`Error::Engine`] and [`Error::Component`], for the operator.
+    /// As [`Self::with_permission`].
     pub fn new(options: EngineOptions, limits: Limits, wasm: &[u8]) -> Result<Self, Error> {
+        Self::with_permission(options, limits, wasm, Permission::Contract)
+    }
+
+    /// As [`Self::new`], for a component that may import more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`], [`Error::Executable`], [`Error::Component`] and [`Error::Wasi`], for the
+    /// operator.
+    pub fn with_permission(
+        options: EngineOptions,
+        limits: Limits,
+        wasm: &[u8],
+        permission: Permission,
+    ) -> Result<Self, Error> {
         let engine = engine::engine(options)?;
         let clock = EpochClock::start(&engine)?;
-        let registry = Registry::new(Version::new(&engine, wasm)?);
+        let registry = Registry::new(Version::new(&engine, wasm, permission)?);
         let limits = Limits {
             memory: limits.memory.min(options.cell_memory),
             ..limits
@@ -183,6 +217,16 @@ impl Sandbox {
             most_memory: options.cell_memory,
             _clock: clock,
         })
+    }
+
+    /// Compiles a further component for this engine. The same octets with the same permission are
+    /// compiled once for as long as somebody holds them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::with_permission`].
+    pub fn compile(&self, wasm: &[u8], permission: Permission) -> Result<Arc<Version>, Error> {
+        self.registry.compile(wasm, permission)
     }
 
     /// A new session, in an instance of its own, before its greeting.
@@ -251,22 +295,13 @@ impl Sandbox {
         Session::resume(version, login, parked, connection, terms).await
     }
 
-    /// Compiles a further component for this engine.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Component`]
-    pub fn compile(&self, wasm: &[u8]) -> Result<Arc<Version>, Error> {
-        self.registry.compile(wasm)
-    }
-
     /// The component that is built along with this library.
     ///
     /// # Errors
     ///
     /// As [`compile`](Self::compile).
     pub fn embedded(&self) -> Result<Arc<Version>, Error> {
-        self.compile(EMBEDDED_COMPONENT)
+        self.compile(EMBEDDED_COMPONENT, Permission::Contract)
     }
 
     /// Octets of memory that the largest cell may have, whatever its terms are.

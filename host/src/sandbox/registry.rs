@@ -1,10 +1,15 @@
 //! The components that sessions run in.
 //!
-//! So far one: embedded, or a file that stands in for it. A session keeps the version that it began
-//! in, whatever the registry holds later.
+//! One is the default: embedded, or a file that stands in for it. A session keeps the version that
+//! it began in, whatever the registry holds later.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -12,11 +17,13 @@ use super::{
     Error,
     bindings::{Pop3Session, Pop3SessionPre},
     cell::Cell,
+    wasi::{self, Permission},
 };
 
 /// One compiled component, ready to be instantiated.
 pub struct Version {
     digest: String,
+    permission: Permission,
     pub(super) pre: Pop3SessionPre<Cell>,
 }
 
@@ -29,21 +36,31 @@ impl fmt::Debug for Version {
 }
 
 impl Version {
-    /// Compiles a component and links it to the imports of the contract.
+    /// Compiles a component and links it to what it may import.
     ///
     /// # Errors
     ///
     /// [`Error::Component`] says what is wrong with it: the octets are no component, or it imports
-    /// or lacks something.
-    pub(super) fn new(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Self, Error> {
-        let refused = |error: wasmtime::Error| Error::Component(format!("{error:#}"));
+    /// or lacks something. [`Error::Wasi`] and [`Error::Executable`] say what to configure.
+    pub(super) fn new(
+        engine: &wasmtime::Engine,
+        wasm: &[u8],
+        permission: Permission,
+    ) -> Result<Self, Error> {
         let component = Component::from_binary(engine, wasm).map_err(refused)?;
+        let component_type = component.component_type();
+        permission.check(component_type.imports(engine).map(|(name, _)| name))?;
         let mut linker = Linker::new(engine);
         Pop3Session::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)
             .map_err(refused)?;
+        match permission {
+            Permission::Contract => {}
+            Permission::Wasi => wasi::add_to_linker(&mut linker).map_err(refused)?,
+        }
         let pre = linker.instantiate_pre(&component).map_err(refused)?;
         Ok(Self {
             digest: digest(wasm),
+            permission,
             pre: Pop3SessionPre::new(pre).map_err(refused)?,
         })
     }
@@ -57,6 +74,23 @@ impl Version {
     pub fn digest(&self) -> &str {
         &self.digest
     }
+
+    /// What it may import.
+    pub fn permission(&self) -> Permission {
+        self.permission
+    }
+}
+
+/// Why a component is not taken: the system's fault if it allows no executable memory.
+fn refused(error: wasmtime::Error) -> Error {
+    let cause = error
+        .chain()
+        .find_map(<dyn std::error::Error>::downcast_ref);
+    // By the kernel or SELinux, by a filter of system calls.
+    if let Some(&(Errno::ACCESS | Errno::PERM)) = cause {
+        return Error::Executable;
+    }
+    Error::Component(format!("{error:#}"))
 }
 
 /// SHA-256 of a component, in hex.
@@ -67,16 +101,22 @@ pub fn digest(wasm: &[u8]) -> String {
         .collect()
 }
 
-/// Which component a new session runs in.
+/// Which component a new session runs in, and which ones are compiled.
 #[derive(Debug)]
 pub(super) struct Registry {
     default: Arc<Version>,
+    /// By digest and permission; what nobody holds any more is forgotten.
+    compiled: Mutex<HashMap<(String, Permission), Weak<Version>>>,
 }
 
 impl Registry {
     pub(super) fn new(default: Version) -> Self {
+        let default = Arc::new(default);
+        let key = (default.digest.clone(), default.permission);
+        let compiled = HashMap::from([(key, Arc::downgrade(&default))]);
         Self {
-            default: Arc::new(default),
+            default,
+            compiled: Mutex::new(compiled),
         }
     }
 
@@ -84,10 +124,27 @@ impl Registry {
         Arc::clone(&self.default)
     }
 
-    pub(super) fn compile(&self, wasm: &[u8]) -> Result<Arc<Version>, Error> {
-        if digest(wasm) == self.default.digest {
-            return Ok(self.default());
+    /// The version of these octets, compiled unless that is done already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Version::new`].
+    pub(super) fn compile(
+        &self,
+        wasm: &[u8],
+        permission: Permission,
+    ) -> Result<Arc<Version>, Error> {
+        let key = (digest(wasm), permission);
+        // Held while it compiles, so that nobody compiles the same beside. It takes all processors
+        // anyway, and sessions do not come here.
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        compiled.retain(|_, version| version.strong_count() > 0);
+        if let Some(version) = compiled.get(&key).and_then(Weak::upgrade) {
+            return Ok(version);
         }
-        Ok(Arc::new(Version::new(self.default.pre.engine(), wasm)?))
+        let version = Version::new(self.default.pre.engine(), wasm, permission)?;
+        let version = Arc::new(version);
+        compiled.insert(key, Arc::downgrade(&version));
+        Ok(version)
     }
 }

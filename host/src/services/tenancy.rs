@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use super::{Error, component, database, mailbox};
+use super::{Error, database, load, mailbox};
 use crate::{
     auth::{Auth, attempts::Attempts, hasher::Hasher, sasl::Mechanism},
-    config::{self, Apop, Config, Share},
+    config::{self, Apop, Component, Config, Share},
     login::{LoginContext, quota::Quota},
     mailbox::Mailbox,
     retention::Retention,
@@ -237,6 +237,8 @@ pub(super) fn single(
     sandbox: &Sandbox,
 ) -> Result<Tenants, Error> {
     let terms = sandbox.terms().clone();
+    let expire = config.session.expire;
+    Retention::new(Arc::clone(&auth), Arc::clone(&mailbox), expire)?;
     let policy = Arc::new(policy(&config.session, sandbox.version(), terms)?);
     let quota = Arc::new(Quota::new(config.limits.share.quota));
     let login = LoginContext {
@@ -248,7 +250,7 @@ pub(super) fn single(
         host: config.session.hostname.as_str().into(),
         announce: Arc::clone(&policy.announce),
         login_delay: None,
-        expire: config.session.expire,
+        expire,
         apop_is_exclusive: config.session.apop == Apop::Exclusive,
         quota,
     };
@@ -318,15 +320,20 @@ fn version(
     commons: &Commons,
 ) -> Result<Arc<Version>, Error> {
     match &wanted.component {
-        Some(path) => Ok(commons.sandbox.compile(&component(path)?)?),
+        Some(options) => compile(options, config, commons),
         None => server_version(config, commons),
     }
+}
+
+fn compile(options: &Component, config: &Config, commons: &Commons) -> Result<Arc<Version>, Error> {
+    let (wasm, permission) = load(options, &config.trust)?;
+    Ok(commons.sandbox.compile(&wasm, permission)?)
 }
 
 /// The component of everybody who has none of their own.
 fn server_version(config: &Config, commons: &Commons) -> Result<Arc<Version>, Error> {
     match &config.component {
-        Some(path) => Ok(commons.sandbox.compile(&component(path)?)?),
+        Some(options) => compile(options, config, commons),
         None => Ok(commons.sandbox.embedded()?),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     },
     capability::Answer,
     mailbox::memory::Memory,
-    sandbox::{EMBEDDED_COMPONENT, EngineOptions, Limits, Sandbox},
+    sandbox::{EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox},
 };
 
 /// A database in which everybody may log in.
@@ -40,6 +40,7 @@ impl Setting {
         let options = EngineOptions {
             cells: 1,
             cell_memory: 1 << 20,
+            engine: Engine::default(),
         };
         let sandbox = Sandbox::new(options, Limits::default(), EMBEDDED_COMPONENT);
         let sandbox = sandbox.expect("the embedded component");

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use popcell::sandbox::{EngineOptions, Error, Limits, Next, Sandbox, Session};
+use popcell::sandbox::{Engine, EngineOptions, Error, Limits, Next, Sandbox, Session};
 use popcell_tests::{fake::World, sandboxed, scene::Scene};
 use tokio::{runtime::Builder, time::timeout};
 
@@ -77,6 +77,7 @@ pub(super) fn limited(cells: u32, limits: Limits) -> Arc<Sandbox> {
     let options = EngineOptions {
         cells,
         cell_memory: limits.memory,
+        engine: Engine::default(),
     };
     Arc::new(Sandbox::new(options, limits, GUEST).unwrap())
 }

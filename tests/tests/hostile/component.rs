@@ -2,7 +2,7 @@
 //!
 //! The message is for the operator, so it has to name what is wrong.
 
-use popcell::sandbox::{EngineOptions, Error, Limits, Sandbox};
+use popcell::sandbox::{Engine, EngineOptions, Error, Limits, Sandbox};
 
 use super::attack::MEMORY;
 
@@ -34,6 +34,9 @@ fn a_component_that_asks_for_more_than_the_contract_gives_is_refused() {
         (import "wasi:cli/environment@0.2.0" (instance
             (export "get-arguments" (func (result (list string)))))))"#;
     refused("WASI", &wat(environment), "wasi:cli/environment@0.2.0");
+    let requests = r#"(component
+        (import "wasi:http/outgoing-handler@0.2.0" (instance)))"#;
+    refused("HTTP", &wat(requests), "wasi:http/outgoing-handler@0.2.0");
     let newer = r#"(component
         (import "popcell:pop3/mail@0.2.0" (instance
             (export "erase-everything" (func)))))"#;
@@ -66,11 +69,13 @@ fn refused(what: &str, wasm: &[u8], words: &str) {
     let options = EngineOptions {
         cells: 1,
         cell_memory: MEMORY,
+        engine: Engine::default(),
     };
     let error = Sandbox::new(options, Limits::default(), wasm).map(drop);
-    let Err(Error::Component(why)) = &error else {
+    let Err(error @ (Error::Component(_) | Error::Wasi { .. })) = &error else {
         panic!("{what}: {error:?}")
     };
+    let why = error.to_string();
     assert!(
         why.contains(words),
         "{what}: {why:?} does not say {words:?}"
