@@ -382,28 +382,6 @@ fn first(lines: &[u8]) -> &[u8] {
     memchr::memchr(b'\n', lines).map_or(lines, |end| &lines[..=end])
 }
 
-impl From<Error> for End {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Contract(bound) => Self::ComponentBreach { bound },
-            Error::Limit(limit) => Self::ComponentLimit {
-                limit: limit.name(),
-                cause: limit.to_string(),
-            },
-            Error::Trap(cause) => Self::ComponentTrapped { cause },
-            Error::Component(_)
-            | Error::Engine(_)
-            | Error::Executable
-            | Error::Exhausted
-            | Error::Lost
-            | Error::Refused(_)
-            | Error::Wasi { .. } => Self::HostFailed {
-                cause: error.to_string(),
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,6 +36,7 @@ pub mod component;
 pub mod config;
 mod connection;
 pub mod control;
+mod counter;
 pub mod end;
 mod framing;
 pub mod health;

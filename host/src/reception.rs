@@ -16,14 +16,14 @@ use tracing::{debug, error, info};
 
 use crate::{
     auth::{
-        Need, certificate,
-        challenge::Challenge,
+        certificate,
         protection::{ChannelBindings, Protection},
     },
     config::{Config, Listener, ListenerTls},
     connection::{self, Connection, Finish, Outcome},
+    counter::{Counter, Offer, challenge},
     end::{self, End, Origin, SessionIds},
-    login::{self, Circumstances, Realms, SessionLogin, delay::Delays},
+    login::{self, Circumstances, SessionLogin, delay::Delays},
     metrics::Refused,
     operations::Operations,
     presence::Presence,
@@ -34,7 +34,7 @@ use crate::{
     services::Services,
     slow_lane::SlowLane,
     story::Story,
-    tenant::{SessionPolicy, Tenant, Tenants},
+    tenant::{SessionPolicy, Tenants},
     tls::{self, Accepted, Tls},
 };
 
@@ -318,90 +318,6 @@ impl Reception {
             announce: login::announce_before_login(&policy.announce, &*counter.realms()),
             max_bad_commands: self.limits.bad_commands,
             max_bad_commands_after_login: self.limits.bad_commands_after_login,
-        }
-    }
-}
-
-/// Where a connection is received: by one tenant, or by all of them until a login says which.
-struct Counter {
-    tenants: Arc<Tenants>,
-    tenant: Option<Arc<Tenant>>,
-}
-
-impl Counter {
-    fn of(tenants: Arc<Tenants>, name: Option<&str>) -> Self {
-        let tenant = name.and_then(|name| tenants.by_name(name)).cloned();
-        Self { tenants, tenant }
-    }
-
-    /// The client has named a host by SNI.
-    fn named(self, host: Option<&str>) -> Self {
-        let tenant = self.tenant.or_else(|| self.tenants.by_host(host?).cloned());
-        Self { tenant, ..self }
-    }
-
-    fn policy(&self) -> &Arc<SessionPolicy> {
-        match &self.tenant {
-            Some(tenant) => &tenant.policy,
-            None => self.tenants.front(),
-        }
-    }
-
-    fn realms(&self) -> Arc<dyn Realms> {
-        match &self.tenant {
-            Some(tenant) => Arc::<Tenant>::clone(tenant),
-            None => Arc::<Tenants>::clone(&self.tenants),
-        }
-    }
-
-    /// Whether the login will say whose user it is.
-    fn is_undecided(&self) -> bool {
-        self.tenant.is_none() && self.tenants.has_named()
-    }
-
-    /// What the channel offers.
-    fn channel(&self, story: &Story, offer: &Offer) -> login::Channel {
-        let realms = self.realms();
-        let keeps = |need| realms.keeps(need);
-        let password = offer.may_send_password;
-        let mechanisms = self.policy().mechanisms.iter();
-        let offered = mechanisms.filter(|mechanism| match &offer.protection {
-            Some(protection) => mechanism.is_offered_behind(protection, keeps),
-            None => mechanism.is_offered(password, keeps),
-        });
-        login::Channel {
-            peer: story.origin.peer.ip(),
-            session: story.origin.session.to_string(),
-            challenge: story.challenge.clone().filter(|_| self.policy().apop),
-            password,
-            mechanisms: offered.map(|mechanism| mechanism.name).collect(),
-        }
-    }
-}
-
-/// The challenge of a greeting, if APOP is offered to anybody.
-fn challenge(tenants: &Tenants) -> Result<Option<Challenge>, getrandom::Error> {
-    let mut policies = tenants.all().map(|tenant| &tenant.policy);
-    let is_offered = tenants.front().apop || policies.any(|policy| policy.apop);
-    (is_offered && tenants.keeps(Need::Secret))
-        .then(|| Challenge::generate(&tenants.context().host))
-        .transpose()
-}
-
-/// What policy allows on a channel.
-struct Offer {
-    /// What TLS gives; `None` without it.
-    protection: Option<Protection>,
-    may_send_password: bool,
-    may_start_tls: bool,
-}
-
-impl Offer {
-    fn in_the_clear(may_send_password: bool, may_start_tls: bool) -> Self {
-        Self {
-            protection: None,
-            may_send_password,
-            may_start_tls,
         }
     }
 }

@@ -214,7 +214,7 @@ impl<'a> Call<'a> {
     fn together(kind: Call<'static>, lines: &'a [u8]) -> Self {
         match kind {
             Call::Lines(_) => Self::Lines(lines),
-            other => other,
+            Call::Greet | Call::More | Call::Overlong => kind,
         }
     }
 }

@@ -79,7 +79,7 @@ pub enum Error {
         /// Its name.
         name: String,
         /// Why not.
-        cause: Box<Error>,
+        cause: Box<Self>,
     },
     /// There are no users.
     #[error(transparent)]

@@ -259,6 +259,36 @@ fn a_component_that_is_none_is_refused_with_its_reason() {
 }
 
 #[test]
+fn an_unsigned_component_is_refused_by_check_and_serve() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("users"), "alice:{PLAIN}secret\n").unwrap();
+    fs::write(path("pop3.wasm"), popcell::sandbox::EMBEDDED_COMPONENT).unwrap();
+    fs::write(
+        path("popcell.toml"),
+        "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n[users]\npasswd_file = \"users\"\n\
+         [mailbox]\nmaildir = \"%u\"\n[component]\nfile = \"pop3.wasm\"\n[trust]\n\
+         keys = [\"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"]\n\
+         require_signed = true\n",
+    )
+    .unwrap();
+    let config = path("popcell.toml");
+    for (arguments, code) in [
+        (&["check", &config] as &[&str], 78),
+        (&["serve", "--config", &config], 1),
+    ] {
+        let output = output(arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        let expected = format!(
+            "not signed: there is no {}; expected a signature by key E7620F1842B4E81F",
+            path("pop3.wasm.minisig")
+        );
+        assert!(error.contains(&expected), "{error}");
+        assert_eq!(output.status.code(), Some(code));
+    }
+}
+
+#[test]
 fn the_version_names_the_component_and_the_contract() {
     let version = String::from_utf8(output(&["--version"]).stdout).unwrap();
     assert!(version.contains(&popcell::sandbox::digest(

@@ -6,6 +6,7 @@
 
 mod component;
 mod document;
+mod limits;
 mod logging;
 mod oauth;
 mod problem;
@@ -19,15 +20,14 @@ mod tests;
 use std::{
     fs,
     net::{IpAddr, SocketAddr},
-    num::NonZero,
     path::{Path, PathBuf},
-    thread,
     time::Duration,
 };
 
 use ipnet::IpNet;
 
 pub use self::{
+    limits::{Limits, Timeouts},
     logging::{Log, LogFormat, LogLevel},
     oauth::{Client, Http, Introspection, Keys, Oauth},
     problem::{Problem, Problems},
@@ -37,12 +37,7 @@ pub use crate::{
     auth::policy::Expire,
     component::{Options as Component, Trust},
 };
-use crate::{
-    auth::secret::Secret,
-    mailbox::template::Template,
-    sandbox::{self, Engine},
-    tls,
-};
+use crate::{auth::secret::Secret, mailbox::template::Template, sandbox::Engine, tls};
 
 /// The version of the file's format that this program reads.
 pub const VERSION: i64 = 1;
@@ -214,48 +209,6 @@ pub enum Apop {
     Exclusive,
 }
 
-/// How long things may take (`[timeouts]`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Timeouts {
-    /// How long a session that is logged in may be silent.
-    pub idle: Duration,
-    /// How long a connection may take until it is logged in.
-    pub login: Duration,
-    /// How long a TLS handshake, or the header of a load balancer, may take.
-    pub handshake: Duration,
-    /// How long a client may take no octet at all of an answer.
-    pub write: Duration,
-    /// How long open sessions may go on after the server was told to stop.
-    pub shutdown: Duration,
-}
-
-/// How much of everything there may be (`[limits]`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Connections at a time.
-    pub connections: u32,
-    /// Connections at a time from one address.
-    pub connections_per_address: u32,
-    /// Octets of a command line, its end not counted; at most 16,384.
-    pub line_octets: usize,
-    /// Octets of commands that wait for their turn; beyond them the host stops reading.
-    pub input_octets: usize,
-    /// Bad commands before login that end a session.
-    pub bad_commands: u32,
-    /// Bad commands in a row after login that end a session.
-    pub bad_commands_after_login: u32,
-    /// Failed logins that end a session.
-    pub failed_logins: u32,
-    /// How late the first failed login from an address is answered; further ones are later.
-    pub failed_login_delay: Duration,
-    /// What one component instance may use up.
-    pub cell: sandbox::Limits,
-    /// What all sessions of a tenant may use up together.
-    pub share: Share,
-    /// Passwords that are hashed at a time.
-    pub hash_threads: NonZero<usize>,
-}
-
 /// How components are run (`[sandbox]`), all of them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Sandbox {
@@ -385,36 +338,6 @@ impl Default for Session {
             implementation: Some("Popcell".to_owned()),
             expire: Some(Expire::Never),
             login_delay: Duration::ZERO,
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            idle: Duration::from_mins(10),
-            login: Duration::from_mins(1),
-            handshake: Duration::from_secs(10),
-            write: Duration::from_mins(1),
-            shutdown: Duration::from_secs(10),
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 4096,
-            connections_per_address: 10,
-            line_octets: 16_384,
-            input_octets: 65_536,
-            bad_commands: 3,
-            bad_commands_after_login: 20,
-            failed_logins: 3,
-            failed_login_delay: Duration::from_secs(2),
-            cell: sandbox::Limits::default(),
-            share: Share::default(),
-            hash_threads: thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
         }
     }
 }

@@ -3,15 +3,15 @@
 //! The bounds that stand here are the bounds; `examples/popcell.toml` says the same to operators.
 
 use std::{
-    num::NonZero,
     path::{self, Path},
     time::Duration,
 };
 
 use super::{
-    Apop, Config, Expire, Limits, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox, Oauth,
-    PlaintextLogin, Sandbox, Session, Timeouts, Uidl, Users, VERSION, component,
+    Apop, Config, Expire, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox, Oauth,
+    PlaintextLogin, Sandbox, Session, Uidl, Users, VERSION, component,
     document::{Report, Section},
+    limits::{self, DAY},
     oauth,
     problem::Problems,
     rule,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     auth::{policy::MAX_EXPIRE_DAYS, sasl::MECHANISMS},
     mailbox::template::Template,
-    sandbox::{self, Engine},
+    sandbox::Engine,
     tls::{self, CertificatePair, Version},
 };
 
@@ -51,33 +51,6 @@ const LEVELS: [(&str, LogLevel); 5] = [
 ];
 
 const ENGINES: [(&str, Engine); 2] = [("cranelift", Engine::Cranelift), ("pulley", Engine::Pulley)];
-
-/// Longest time that any timeout may be: a mistake beyond it, not a wish.
-const DAY: Duration = Duration::from_hours(24);
-
-/// RFC 1939 §3: an inactivity timer must last ten minutes at least.
-const LEAST_IDLE: Duration = Duration::from_mins(10);
-
-/// The shortest command line that RFC 2449 §4 has a server accept.
-const LEAST_LINE_OCTETS: usize = 255;
-
-/// The longest line that may enter a component (`session.lines` in `wit/pop3.wit`).
-const MOST_LINE_OCTETS: usize = 16_384;
-
-/// Below this a component has no room for its own stack and one window of a maildrop.
-const LEAST_CELL_MEMORY: usize = 256 << 10;
-
-/// Calls are timed by a tick of five milliseconds.
-const LEAST_CALL_TIME: Duration = Duration::from_millis(10);
-
-/// A login is answered late on purpose, and a disk may be slow: neither is the component's fault.
-const LEAST_LINE_TIME: Duration = Duration::from_secs(30);
-
-/// The output of one step, and a window of a maildrop, have to pass.
-const LEAST_CALL_OCTETS: usize = 256 << 10;
-
-/// By the contract (`session` in `wit/pop3.wit`).
-const MOST_HOST_CALLS: u32 = 100_000;
 
 /// Reads a whole file.
 pub(super) fn read(text: &str, path: &Path) -> Result<Config, Problems> {
@@ -110,8 +83,8 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     let has_state = directory.is_some();
     let session = session(root.table("session"), Session::default(), has_state);
     check_tokens(root, oauth.as_ref(), &session);
-    let timeouts = timeouts(root.table("timeouts"));
-    let limits = limits(root.table("limits"));
+    let timeouts = limits::timeouts(root.table("timeouts"));
+    let limits = limits::limits(root.table("limits"));
     let trust = component::trust(root.table("trust"));
     let defaults = Defaults {
         session: &session,
@@ -340,85 +313,6 @@ fn mechanisms(section: &mut Section<'_>, target: &mut Vec<String>) {
         }
     }
     *target = names.into_iter().map(str::to_owned).collect();
-}
-
-fn timeouts(mut section: Section<'_>) -> Timeouts {
-    let mut timeouts = Timeouts::default();
-    let second = Duration::from_secs(1);
-    section.set(&mut timeouts.idle, "idle", rule::duration(LEAST_IDLE..=DAY));
-    section.set(&mut timeouts.login, "login", rule::duration(second..=DAY));
-    section.set(
-        &mut timeouts.handshake,
-        "handshake",
-        rule::duration(second..=DAY),
-    );
-    section.set(&mut timeouts.write, "write", rule::duration(second..=DAY));
-    section.set(
-        &mut timeouts.shutdown,
-        "shutdown",
-        rule::duration(Duration::ZERO..=DAY),
-    );
-    section.finish();
-    timeouts
-}
-
-fn limits(mut section: Section<'_>) -> Limits {
-    let mut limits = Limits::default();
-    let count = || rule::number(1..=1_000_000);
-    section.set(&mut limits.connections, "connections", count());
-    section.set(
-        &mut limits.connections_per_address,
-        "connections_per_address",
-        count(),
-    );
-    let line = rule::size(LEAST_LINE_OCTETS..=MOST_LINE_OCTETS);
-    section.set(&mut limits.line_octets, "line_octets", line);
-    let input = rule::size(LEAST_LINE_OCTETS..=16 << 20);
-    section.set(&mut limits.input_octets, "input_octets", input);
-    section.set(&mut limits.bad_commands, "bad_commands", count());
-    section.set(
-        &mut limits.bad_commands_after_login,
-        "bad_commands_after_login",
-        count(),
-    );
-    section.set(&mut limits.failed_logins, "failed_logins", count());
-    let delay = rule::duration(Duration::ZERO..=Duration::from_mins(1));
-    section.set(&mut limits.failed_login_delay, "failed_login_delay", delay);
-    cell(&mut section, &mut limits.cell);
-    tenant::read_share(&mut section, &mut limits.share);
-    let threads = section.get("hash_threads", rule::number(1..=1024));
-    limits.hash_threads = threads
-        .and_then(NonZero::new)
-        .unwrap_or(limits.hash_threads);
-    if limits.input_octets < limits.line_octets {
-        let key = section.named("input_octets");
-        let line = limits.line_octets;
-        let message = format!("{key} cannot be less than \"line_octets\", which is {line}");
-        section.fault(Some("input_octets"), message);
-    }
-    section.finish();
-    limits
-}
-
-/// What one component instance may use up.
-pub(super) fn cell(section: &mut Section<'_>, cell: &mut sandbox::Limits) {
-    let memory = rule::size(LEAST_CELL_MEMORY..=1 << 30);
-    section.set(&mut cell.memory, "cell_memory", memory);
-    let elements = rule::number(1..=10_000_000);
-    section.set(&mut cell.table_elements, "cell_table_elements", elements);
-    section.set(&mut cell.instances, "cell_instances", rule::number(1..=100));
-    let call_time = rule::duration(LEAST_CALL_TIME..=Duration::from_mins(1));
-    section.set(&mut cell.call_time, "call_time", call_time);
-    let line_time = rule::duration(LEAST_LINE_TIME..=DAY);
-    section.set(&mut cell.line_time, "line_time", line_time);
-    let session_time = rule::duration(LEAST_CALL_TIME..=DAY);
-    section.set(&mut cell.session_time, "session_time", session_time);
-    let call_octets = rule::size(LEAST_CALL_OCTETS..=1 << 30);
-    section.set(&mut cell.call_octets, "call_octets", call_octets);
-    let answer_octets = rule::number(1024..=1 << 40);
-    section.set(&mut cell.answer_octets, "answer_octets", answer_octets);
-    let host_calls = rule::number(100..=MOST_HOST_CALLS);
-    section.set(&mut cell.host_calls, "host_calls", host_calls);
 }
 
 fn log(mut section: Section<'_>) -> Log {

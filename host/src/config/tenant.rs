@@ -8,7 +8,7 @@ use std::path::Path;
 use super::{
     Component, Limits, Mailbox, Oauth, Session, Trust, Users, component,
     document::Section,
-    oauth,
+    limits, oauth,
     rule::{self, Rule},
     schema,
 };
@@ -85,7 +85,7 @@ pub(super) fn read(root: &mut Section<'_>, defaults: Defaults<'_>) -> Vec<Tenant
 fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
     let Defaults {
         session,
-        limits,
+        limits: server,
         trust,
         has_state,
         base,
@@ -102,8 +102,8 @@ fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
     let component = component::read(&mut table, base, trust);
     table.finish();
     let mut table = section.table_in("limits", "tenant.limits");
-    let (mut cell, mut share) = (limits.cell, limits.share);
-    schema::cell(&mut table, &mut cell);
+    let (mut cell, mut share) = (server.cell, server.share);
+    limits::cell(&mut table, &mut cell);
     read_share(&mut table, &mut share);
     table.finish();
     Some(Tenant {
@@ -177,3 +177,6 @@ fn domain() -> Rule<String> {
     })
     .map(|text| text.to_ascii_lowercase())
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use tokio::net::UnixListener;
 use super::Error;
 
 /// Clients that may wait until they are accepted.
-const BACKLOG: i32 = 16;
+const BACKLOG: i32 = 64;
 
 /// Read and write for the owner, who needs both to connect.
 const MODE: u32 = 0o600;

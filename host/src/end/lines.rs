@@ -40,9 +40,10 @@ pub fn log_login(origin: &Origin, user: &str, method: &str) {
 /// Writes the summary line, and before it a warning if somebody has to look at the cause.
 pub fn log_end(origin: &Origin, end: &End, summary: &Summary) {
     if let Some(cause) = end.cause() {
-        let limit = match end {
-            End::ComponentLimit { limit, .. } => Some(*limit),
-            _ => None,
+        let limit = if let End::ComponentLimit { limit, .. } = end {
+            Some(*limit)
+        } else {
+            None
         };
         warn!(session = %origin.session, reason = end.reason(), limit, cause, "session failed");
     }

@@ -18,6 +18,7 @@ use std::{
 };
 
 pub use self::lines::{log_end, log_login};
+use crate::sandbox;
 
 /// Makes session ids. One for the process: ids of two of these can be the same.
 #[derive(Debug)]
@@ -303,6 +304,28 @@ impl End {
             | Self::Shutdown
             | Self::TooManyFailedLogins
             | Self::WriteStalled => None,
+        }
+    }
+}
+
+impl From<sandbox::Error> for End {
+    fn from(error: sandbox::Error) -> Self {
+        match error {
+            sandbox::Error::Contract(bound) => Self::ComponentBreach { bound },
+            sandbox::Error::Limit(limit) => Self::ComponentLimit {
+                limit: limit.name(),
+                cause: limit.to_string(),
+            },
+            sandbox::Error::Trap(cause) => Self::ComponentTrapped { cause },
+            sandbox::Error::Component(_)
+            | sandbox::Error::Engine(_)
+            | sandbox::Error::Executable
+            | sandbox::Error::Exhausted
+            | sandbox::Error::Lost
+            | sandbox::Error::Refused(_)
+            | sandbox::Error::Wasi { .. } => Self::HostFailed {
+                cause: error.to_string(),
+            },
         }
     }
 }

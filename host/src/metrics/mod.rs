@@ -227,7 +227,7 @@ impl Metrics {
         self.ended.get_or_create(&Reason { reason }).inc();
         let failed = match end {
             End::ComponentLimit { limit, .. } => {
-                self.limits.get_or_create(&Limit { limit: *limit }).inc();
+                self.limits.get_or_create(&Limit { limit }).inc();
                 &self.traps
             }
             End::ComponentTrapped { .. } => &self.traps,

@@ -8,11 +8,15 @@ import { Maildrop } from "popcell:pop3/mail@0.1.0";
 const CR = 13;
 const LF = 10;
 const DOT = 46;
+const TERMINATOR = [DOT, CR, LF];
 const READ = 16_384;
 const WINDOW = 4_096;
 
 const latin1 = (octets) => octets.reduce((text, octet) => text + String.fromCharCode(octet), "");
 const octetsOf = (text) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+
+// What the host says no with; everything else that is thrown is a mistake, and ends the session.
+const isAnswer = (error) => error?.payload !== undefined;
 
 // An answer that is an -ERR.
 class Refusal extends Error {}
@@ -26,20 +30,22 @@ class Download {
 
   // About `max` octets, dot-stuffed; with the terminator at the end.
   next(max) {
-    const output = [];
-    while (output.length < max) {
-      const octets = this.message.read(Math.min(READ, max));
+    // Every octet may be a dot that is stuffed.
+    const output = new Uint8Array(max * 2);
+    let length = 0;
+    while (length < max - TERMINATOR.length) {
+      const octets = this.message.read(Math.min(READ, max - length - TERMINATOR.length));
       if (octets.length === 0) {
-        output.push(DOT, CR, LF);
-        return { output, isOver: true };
+        output.set(TERMINATOR, length);
+        return { output: output.subarray(0, length + TERMINATOR.length), isOver: true };
       }
       for (const octet of octets) {
-        if (this.atLineStart && octet === DOT) output.push(DOT);
-        output.push(octet);
+        if (this.atLineStart && octet === DOT) output[length++] = DOT;
+        output[length++] = octet;
         this.atLineStart = octet === LF;
       }
     }
-    return { output, isOver: false };
+    return { output: output.subarray(0, length), isOver: false };
   }
 
   close() {
@@ -71,13 +77,14 @@ class Session {
     let sent;
     try {
       sent = this.download.next(max);
-    } catch {
+    } catch (error) {
+      if (!isAnswer(error)) throw error;
       // What was sent is less than the message, so that nothing may end it as if it were whole.
       return { consumed: 0, output: new Uint8Array(), next: "abort" };
     }
     if (sent.isOver) this.endDownload();
     const next = sent.isOver ? "lines" : "more";
-    return { consumed: 0, output: Uint8Array.from(sent.output), next };
+    return { consumed: 0, output: sent.output, next };
   }
 
   overlong() {
@@ -169,7 +176,8 @@ const AUTHORIZATION = {
     if (session.user === null) throw new Refusal("USER first");
     try {
       session.maildrop = password(octetsOf(session.user), octetsOf(secret));
-    } catch {
+    } catch (error) {
+      if (!isAnswer(error)) throw error;
       throw new Refusal("[AUTH] authentication failed");
     } finally {
       session.user = null;
@@ -203,7 +211,8 @@ const TRANSACTION = {
     const number = session.number(argument);
     try {
       session.download = new Download(session.maildrop.open(number));
-    } catch {
+    } catch (error) {
+      if (!isAnswer(error)) throw error;
       throw new Refusal("[SYS/TEMP] the message can not be read");
     }
     return session.step(["+OK"], "more");
@@ -223,7 +232,8 @@ const TRANSACTION = {
     session.maildrop = null;
     try {
       Maildrop.commit(maildrop, marks);
-    } catch {
+    } catch (error) {
+      if (!isAnswer(error)) throw error;
       return session.step(["-ERR some deleted messages not removed"], "close");
     }
     return session.step(["+OK bye"], "close");
