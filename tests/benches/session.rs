@@ -7,7 +7,7 @@
     reason = "a benchmark that can not be set up has no figures"
 )]
 
-use std::{hint::black_box, time::Duration};
+use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use popcell::sandbox::{self, EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox};

@@ -18,6 +18,9 @@ use tempfile::TempDir;
 /// A component that answers everything with `+OK` and does as it is told.
 const GUEST: &[u8] = include_bytes!(env!("POPCELL_HOSTILE_GUEST"));
 
+/// The component of `docs/write-a-component.md`.
+const EXAMPLE: &[u8] = include_bytes!(env!("POPCELL_EXAMPLE_GUEST"));
+
 /// A server whose configuration is a file.
 struct Site {
     files: TempDir,
@@ -186,6 +189,38 @@ fn from_the_login_on_a_session_is_in_its_tenants_component() {
     // The maildrop is free, and nothing is gone.
     let mut again = site.login("bob@two.example");
     again.ok("OPEN 1\r\n").unwrap();
+}
+
+/// The dialogue that the page shows, and beyond it what the example promises.
+#[test]
+fn the_page_about_components_is_true() {
+    let page = include_str!("../../docs/write-a-component.md");
+    let (_, shown) = page.split_once("```text\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let site = Site::start(|files| {
+        fs::write(files.join("popcell_example_guest.wasm"), EXAMPLE).unwrap();
+        let component = "[tenant.component]\nfile = \"popcell_example_guest.wasm\"\nwasi = true";
+        let tenants = tenant(files, "example", &["alice", "bob"], component);
+        fs::remove_file(files.join("example/alice/new/1700000000.1.host")).unwrap();
+        tenants.replace("example.example", "example.org")
+    });
+    let mut client = site.connect();
+    for line in shown.lines().skip(1) {
+        match line.starts_with(['+', '-']) {
+            true => assert_eq!(client.ask("").unwrap(), line),
+            false => client.send(format!("{line}\r\n").as_bytes()).unwrap(),
+        }
+    }
+    let mut bob = site.login("bob@example.org");
+    assert_eq!(bob.ok("STAT\r\n").unwrap(), "+OK 1 42");
+    bob.ok("RETR 1\r\n").unwrap();
+    let lines: Vec<_> = (0..4).map(|_| bob.ask("").unwrap()).collect();
+    assert_eq!(lines, ["Subject: for bob of example", "", "hello", "."]);
+    bob.ok("DELE 1\r\n").unwrap();
+    bob.ok("QUIT\r\n").unwrap();
+    assert_eq!(bob.rest().unwrap(), b"");
+    let mut again = site.login("bob@example.org");
+    assert_eq!(again.ok("STAT\r\n").unwrap(), "+OK 0 0");
 }
 
 #[test]

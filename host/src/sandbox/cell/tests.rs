@@ -142,13 +142,13 @@ fn a_cell_adopts_no_terms_that_it_does_not_fit() {
     let (old, new) = (cell.terms().clone(), Arc::new(Budget::new(59, None)));
     assert!(!cell.adopt(Terms {
         budget: Arc::clone(&new),
-        ..old.clone()
+        limits: old.limits,
     }));
     assert_eq!((old.budget.memory(), new.memory()), (60, 0));
     let new = Arc::new(Budget::new(60, None));
     assert!(cell.adopt(Terms {
         budget: Arc::clone(&new),
-        ..old.clone()
+        limits: old.limits,
     }));
     assert_eq!((old.budget.memory(), new.memory()), (0, 60));
 }
