@@ -212,7 +212,7 @@ fn the_page_about_components_is_true() {
         }
     }
     let mut bob = site.login("bob@example.org");
-    assert_eq!(bob.ok("STAT\r\n").unwrap(), "+OK 1 42");
+    assert_eq!(bob.ok("STAT\r\n").unwrap(), "+OK 1 38");
     bob.ok("RETR 1\r\n").unwrap();
     let lines: Vec<_> = (0..4).map(|_| bob.ask("").unwrap()).collect();
     assert_eq!(lines, ["Subject: for bob of example", "", "hello", "."]);
