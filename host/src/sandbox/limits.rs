@@ -21,7 +21,7 @@ pub struct Limits {
     pub session_time: Duration,
     /// Octets that one call may have the host copy out of the guest's memory.
     pub call_octets: usize,
-    /// Octets that an answer may have beyond what the host gave for it: see [`allowance`].
+    /// Octets that an answer may have beyond twice what the host gave for it.
     pub answer_octets: u64,
     /// Calls of the host in one call; by the contract at most 100,000.
     pub host_calls: u32,
