@@ -14,7 +14,13 @@ mod component;
 mod parked;
 mod served;
 
-use popcell::sandbox::{Error, Limits};
+use std::time::Duration;
+
+use popcell::{
+    capability::{Answer, Exchange, Grant, Login, Refusal},
+    sandbox::{Error, Limit, Limits},
+};
+use popcell_tests::sandboxed;
 
 use attack::{
     Ended, HASTY, LONG, MEMORY, PATIENT, attack, greeted, limited, run, sandbox, strike, tell,
@@ -255,6 +261,15 @@ fn every_further_limit_ends_the_session_that_reaches_it() {
         session_time: LONG,
         ..Limits::default()
     };
+    let spinning = Limits {
+        session_time: Duration::from_millis(50),
+        ..limits
+    };
+    strike(
+        &limited(4, spinning),
+        &["SPIN"],
+        Ended::Limit("session_time"),
+    );
     let table = Limits {
         table_elements: 2,
         ..limits
@@ -273,6 +288,41 @@ fn every_further_limit_ends_the_session_that_reaches_it() {
         );
         unharmed(&world);
     }
+}
+
+/// A user database that never answers.
+struct Silence;
+
+impl Login for Silence {
+    fn password<'a>(&'a mut self, _: &'a [u8], _: &'a [u8]) -> Answer<'a, Result<Grant, Refusal>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn apop<'a>(&'a mut self, _: &'a [u8], _: &'a [u8]) -> Answer<'a, Result<Grant, Refusal>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn start(&mut self, _: &str) -> Option<Box<dyn Exchange>> {
+        None
+    }
+}
+
+#[test]
+fn a_call_that_waits_for_ever_is_given_up() {
+    let limits = Limits {
+        memory: MEMORY,
+        line_time: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let sandbox = limited(1, limits);
+    let connection = sandboxed::connection(&world().scene().connection);
+    run(async {
+        let session = sandbox.session(Box::new(Silence), &connection);
+        let mut session = session.await.unwrap();
+        session.greet().await.unwrap();
+        let end = tell(&mut session, "LOGIN").await.unwrap_err();
+        assert_eq!(end, Limit::LineTime(limits.line_time).into());
+    });
 }
 
 #[test]

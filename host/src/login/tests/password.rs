@@ -232,3 +232,21 @@ async fn nobody_is_logged_in_whose_maildrop_was_not_opened() {
     let record = login.watch().record();
     assert_eq!((record.attempts, record.logged_in), (2, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_wrong_logins_hold_up_nobody_else() {
+    let fixture = Fixture::new();
+    let mut guesses = tokio::task::JoinSet::new();
+    for number in 0..1_000 {
+        let mut login = fixture.connect("192.0.2.1");
+        guesses.spawn(async move { pass(&mut login, "alice", &format!("wrong{number}")).await });
+    }
+    tokio::task::yield_now().await;
+    let mut other = fixture.connect("198.51.100.1");
+    assert_eq!(pass(&mut other, "bob", "password").await, (Ok(()), 0));
+    while let Some(guess) = guesses.join_next().await {
+        let (answer, seconds) = guess.expect("no panic");
+        assert_eq!(answer, Err(Refusal::Denied));
+        assert!((2..=30).contains(&seconds), "{seconds}");
+    }
+}
