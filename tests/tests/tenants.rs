@@ -6,13 +6,23 @@
     reason = "a test that can not be set up has failed"
 )]
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpStream,
+    path::Path,
+    sync::Arc,
+};
 
 use popcell::{
     config::Config,
     services::{Changes, Services, Tenancy},
 };
 use popcell_tests::{client::Client, server::Running};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use tempfile::TempDir;
 
 /// A component that answers everything with `+OK` and does as it is told.
@@ -325,4 +335,38 @@ fn a_listener_can_be_one_tenants() {
     }
     let stranger = site.refused("bob@two.example", "secret");
     assert!(stranger.starts_with("-ERR [AUTH]"), "{stranger}");
+}
+
+/// The greeting behind TLS for a client that names this host.
+fn greeting_for(site: &Site, host: &str) -> String {
+    let mut roots = RootCertStore::empty();
+    let certificate = site.files.path().join("cert.pem");
+    roots
+        .add(CertificateDer::from_pem_file(certificate).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let host = host.to_owned().try_into().unwrap();
+    let client = ClientConnection::new(Arc::new(config), host).unwrap();
+    let stream = TcpStream::connect(site.server.address()).unwrap();
+    let mut lines = BufReader::new(StreamOwned::new(client, stream)).lines();
+    lines.next().unwrap().unwrap()
+}
+
+#[test]
+fn the_host_that_a_client_names_says_whose_connection_it_is() {
+    let server = SERVER.replace("[session]", "tls = \"implicit\"\n[session]");
+    let site = Site::start_as(&server, |files| {
+        let hosts = ["pop.one.example", "mail.example"].map(str::to_owned);
+        let signed = rcgen::generate_simple_self_signed(hosts).unwrap();
+        fs::write(files.join("cert.pem"), signed.cert.pem()).unwrap();
+        fs::write(files.join("key.pem"), signed.signing_key.serialize_pem()).unwrap();
+        let certificate = "[[tls.certificate]]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+        let own = "[tenant.session]\ngreeting = \"one\"";
+        certificate.to_owned() + &tenant(files, "one", &["alice"], own)
+    });
+    assert_eq!(greeting_for(&site, "pop.one.example"), "+OK one");
+    assert_eq!(greeting_for(&site, "mail.example"), "+OK front");
 }
