@@ -215,8 +215,9 @@ fn gather(config: &Config, commons: &Commons, made: &[Known]) -> Result<Tenants,
     let named = made.iter().filter(|known| !is_default(known));
     let named = named.map(|known| Arc::clone(&known.tenant)).collect();
     let front = match &default {
-        Some(default) => Arc::clone(&default.policy),
-        None => {
+        Some(default) if config.tenants.is_empty() => Arc::clone(&default.policy),
+        // What is done before a login is nobody's yet, so that nobody is charged for it.
+        Some(_) | None => {
             let terms = Terms {
                 limits: config.limits.cell,
                 budget: Arc::new(Budget::new(usize::MAX, None)),
