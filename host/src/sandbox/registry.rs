@@ -65,9 +65,9 @@ impl Version {
         })
     }
 
-    /// Whether this is the same component.
+    /// Whether this is the same component, and may import the same.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.digest == other.digest
+        (&self.digest, self.permission) == (&other.digest, other.permission)
     }
 
     /// SHA-256 of the component, in hex: its name in logs and metrics.

@@ -7,7 +7,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use crate::{
     auth::{Need, policy::Extremes, sasl::Mechanism},
-    login::{self, Found, LoginContext, Realms, quota::Quota},
+    login::{self, Found, LoginContext, Realms},
     sandbox::{Terms, Version},
 };
 
@@ -77,16 +77,6 @@ impl Tenant {
             "" => DEFAULT,
             name => name,
         }
-    }
-
-    /// Sessions of its users that are logged in.
-    pub fn sessions(&self) -> u32 {
-        self.login.quota.sessions()
-    }
-
-    /// How many there may be.
-    pub fn quota(&self) -> &Quota {
-        &self.login.quota
     }
 
     fn found<'u>(&self, user: &'u [u8], is_stranger: bool) -> Found<'u> {
