@@ -14,6 +14,7 @@ use popcell::{
     auth::{Auth, secret::Secret},
     config::{Config, Listener, Mailbox, Users},
     mailbox,
+    operations::Operations,
     sandbox::{EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox},
     server::Server,
     services::Services,
@@ -36,6 +37,7 @@ static SANDBOX: LazyLock<Arc<Sandbox>> = LazyLock::new(|| {
 /// A server that runs until this is dropped.
 pub struct Running {
     address: SocketAddr,
+    operations: Arc<Operations>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -113,6 +115,7 @@ impl Running {
             let _inside = runtime.enter();
             Server::new(config, vec![socket], services)?
         };
+        let operations = server.operations();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             runtime.block_on(server.run(async {
@@ -122,6 +125,7 @@ impl Running {
         });
         Ok(Self {
             address,
+            operations,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -130,6 +134,11 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What an operator can ask about it.
+    pub fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     /// Tells it to stop and waits until it has.

@@ -85,6 +85,9 @@ fn strike(sandbox: &Arc<Sandbox>, orders: &[&str], reason: &str) {
     client.rest().unwrap();
     let end = ends::reason(client, server.address()).unwrap();
     assert_eq!(end, reason, "{orders:?}");
+    let text = server.operations().metrics.text().unwrap();
+    let moved = format!("pop3_sessions_ended_total{{reason=\"{reason}\"}} 1\n");
+    assert!(text.contains(&moved), "{orders:?}: {text}");
     assert!(world.wait_for_release(), "{orders:?}");
     assert_eq!(world.stored(), [1, 2], "{orders:?}");
     neighbour.ok("LOGIN\r\n").unwrap();
