@@ -23,11 +23,11 @@ use std::{
 
 use popcell::{
     config::Config,
-    sandbox::{Budget, EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox, Terms},
+    sandbox::{Budget, EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Next, Sandbox, Terms},
     server::Server,
     services::Services,
 };
-use popcell_tests::{client::Client, fake::World, sandboxed, scene::Scene};
+use popcell_tests::{client::Client, fake::World, letters, sandboxed, scene::Scene};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -39,11 +39,23 @@ const NOOPS: usize = 5_000;
 /// Clients that have their guests spin.
 const LOUD: usize = 4;
 
+/// Octets of the message that is retrieved, and how often it is.
+const MIB: usize = 1 << 20;
+const RETRIEVALS: u32 = 100;
+
 /// Sessions whose memory is measured.
 const SESSIONS: usize = 200;
 
 /// Orders after which a guest does not come back by itself, or breaks its contract.
-const DEEDS: [&str; 8] = [
+const DEEDS: [&str; 16] = [
+    "CALL-DEEP",
+    "HOARD",
+    "LENGTH 100000000",
+    "CONSUME 0",
+    "START-TLS",
+    "CALLS",
+    "OPENS",
+    "SESSIONS",
     "SPIN",
     "RECURSE",
     "GROW",
@@ -227,7 +239,10 @@ fn limits() {
             limits,
             budget: Arc::new(Budget::new(usize::MAX, share)),
         };
-        let world = World::new(Scene::default());
+        let world = World::new(Scene {
+            messages: vec![letters::of_octets(MIB)],
+            ..Scene::default()
+        });
         let connection = sandboxed::connection(&world.scene().connection);
         let login = world.host().lend();
         let taken = runtime.block_on(async {
@@ -243,9 +258,18 @@ fn limits() {
                 assert!(!session.is_overdrawn());
                 session.lines(b"NOOP\r\n", 4_096).await.unwrap();
             }
-            since.elapsed() / 200_000
+            let noop = since.elapsed() / 200_000;
+            let since = Instant::now();
+            for _ in 0..RETRIEVALS {
+                let mut step = session.lines(b"RETR 1\r\n", 65_536).await.unwrap();
+                while step.next == Next::More {
+                    step = session.more(65_536).await.unwrap();
+                }
+            }
+            (noop, since.elapsed() / RETRIEVALS)
         });
-        println!("a NOOP in a cell with the limits of {name}: {taken:?}");
+        let (noop, mib) = taken;
+        println!("in a cell with the limits of {name}: {noop:?} a NOOP, {mib:?} a MiB of RETR");
     }
 }
 
