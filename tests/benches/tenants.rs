@@ -206,6 +206,10 @@ fn ends() {
 }
 
 /// A NOOP, and a MiB of RETR, with every limit as it is by default and with as little as there can be.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one measurement, told from its beginning to its end"
+)]
 fn limits() {
     let options = EngineOptions {
         cells: 4,
