@@ -46,24 +46,39 @@ const RETRIEVALS: u32 = 100;
 /// Sessions whose memory is measured.
 const SESSIONS: usize = 200;
 
-/// Orders after which a guest does not come back by itself, or breaks its contract.
-const DEEDS: [&str; 16] = [
-    "CALL-DEEP",
-    "HOARD",
-    "LENGTH 100000000",
-    "CONSUME 0",
-    "START-TLS",
-    "CALLS",
-    "OPENS",
-    "SESSIONS",
-    "SPIN",
-    "RECURSE",
-    "GROW",
-    "TRAP",
-    "FLOOD 200000",
-    "DRONE 1024",
-    "GUESS",
-    "UNASKED 1",
+/// Orders, of which the last is one after which a guest does not come back by itself, or breaks its
+/// contract.
+const DEEDS: [&[&str]; 30] = [
+    &["CALL-DEEP"],
+    &["HOARD"],
+    &["LENGTH 100000000"],
+    &["CONSUME 0"],
+    &["START-TLS"],
+    &["CALLS"],
+    &["OPENS"],
+    &["SESSIONS"],
+    &["SPIN"],
+    &["RECURSE"],
+    &["GROW"],
+    &["TRAP"],
+    &["AT more TRAP"],
+    &["AT more SPIN"],
+    &["AT more MUTE"],
+    &["AT realloc SPIN", "NOOP"],
+    &["FLOOD 200000"],
+    &["DRONE 1024"],
+    &["GUESS"],
+    &["LOGIN"],
+    &["START PLAIN"],
+    &["UNASKED 1"],
+    &["COMMIT 3"],
+    &["COMMITS"],
+    &["SIZES 0 1"],
+    &["FORGED"],
+    &["OPEN 1", "OPEN 2"],
+    &["OPEN 1", "READS"],
+    &["OPEN 1", "READ 1048577"],
+    &["OPEN 1", "COMMIT 1"],
 ];
 
 fn main() {
@@ -79,7 +94,7 @@ fn main() {
 struct Site {
     address: SocketAddr,
     _runtime: Runtime,
-    _files: TempDir,
+    files: TempDir,
 }
 
 impl Site {
@@ -95,6 +110,11 @@ impl Site {
         }
         let component = "[tenant.component]\nfile = \"guest.wasm\"\n";
         text += &tenant(files.path(), "loud", component);
+        let new = files.path().join("loud/user0/new");
+        fs::create_dir_all(&new).unwrap();
+        for (name, octets) in [("1.a.b", 100), ("2.a.b", 5_000)] {
+            fs::write(new.join(name), letters::of_octets(octets)).unwrap();
+        }
         let config = Config::parse(&text, &files.path().join("popcell.toml")).unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -107,7 +127,7 @@ impl Site {
         Self {
             address,
             _runtime: runtime,
-            _files: files,
+            files,
         }
     }
 
@@ -190,10 +210,14 @@ fn ratio(one: Duration, other: Duration) -> f64 {
 /// The time from a hostile act to the end of its connection.
 fn ends() {
     let site = Site::start(1);
-    for deed in DEEDS {
+    for orders in DEEDS {
+        let (deed, before) = orders.split_last().unwrap();
         let mut taken: Vec<_> = (0..50)
             .map(|_| {
                 let mut client = site.login("user0@loud.example");
+                for order in before {
+                    client.ok(&format!("{order}\r\n")).unwrap();
+                }
                 let since = Instant::now();
                 client.send(format!("{deed}\r\n").as_bytes()).unwrap();
                 client.rest().unwrap();
@@ -201,8 +225,13 @@ fn ends() {
             })
             .collect();
         taken.sort();
-        println!("{deed}: over after {:?}, p99 {:?}", taken[25], taken[49]);
+        let orders = orders.join(", ");
+        println!("{orders}: over after {:?}, p99 {:?}", taken[25], taken[49]);
     }
+    let left = fs::read_dir(site.files.path().join("loud/user0/new"))
+        .unwrap()
+        .count();
+    println!("  of 2 messages {left} are there");
 }
 
 /// A NOOP, and a MiB of RETR, with every limit as it is by default and with as little as there can be.
