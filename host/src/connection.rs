@@ -3,20 +3,26 @@
 //! One call at a time, and its output is sent, in order, before the next call. Owns the socket and
 //! every timer; what is said on it is the session's. Called by `server.rs`, once for a connection.
 
+mod batch;
+mod rest;
+
 use std::{
-    future::poll_fn,
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, timeout, timeout_at},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    batch::{batch, first},
+    rest::What,
+};
 use crate::{
     end::{End, Origin, log_login},
     framing::Input,
@@ -27,10 +33,6 @@ use crate::{
     sandbox::{Error, Next, Step, Usage},
     seat::Seat,
 };
-
-/// Octets of lines that one call is given. More would be copied into the cell again and again when
-/// a line needs a step of its own.
-const BATCH_OCTETS: usize = 4 * 1024;
 
 /// Octets that one read takes from the socket.
 const READ_OCTETS: usize = 16 * 1024;
@@ -48,6 +50,9 @@ pub(crate) struct Limits {
     pub(crate) login: Instant,
     /// How long a client may take no octet of an answer.
     pub(crate) write: Duration,
+    /// How long a session has nothing to do before it leaves its cell; `None` for as long as nobody
+    /// else needs that.
+    pub(crate) hibernate: Option<Duration>,
     /// Whether the session was told that STLS is to be had.
     pub(crate) may_start_tls: bool,
     /// Whether the client has seen a greeting: RFC 2595 §4 has no second one behind STLS.
@@ -104,6 +109,8 @@ pub(crate) struct Connection<S> {
     /// A step was the answer to a line that was too long.
     is_overlong: bool,
     is_login_logged: bool,
+    /// The session is not over: it can leave its cell.
+    may_park: bool,
     /// When the client last finished a line or took some of an answer.
     last_progress: Instant,
 }
@@ -130,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             is_peer_gone: false,
             is_overlong: false,
             is_login_logged: false,
+            may_park: false,
             last_progress: Instant::now(),
         }
     }
@@ -190,11 +198,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         loop {
             self.called();
+            self.may_park = matches!(step.next, Next::Lines | Next::More);
             let is_login = self.note_login();
             self.send(&step.output).await?;
             self.meter.count(&self.seat.usage(), self.traffic);
             if is_login {
-                self.hand_over().await?;
+                self.seat.hand_over().await?;
+                self.note_move();
             }
             step = match step.next {
                 Next::Lines if self.watch.is_exhausted() => return Err(End::TooManyFailedLogins),
@@ -236,13 +246,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Waits for octets, for a deadline, or for the server's end.
     async fn wait(&mut self, shutdown: &CancellationToken) -> Result<(), End> {
         let (deadline, late) = self.deadline();
-        // Both arms may be dropped: a read that was not ready has taken nothing.
+        let waited = self.rest(What::Octets, deadline, late);
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Err(End::Shutdown),
-            read = timeout_at(deadline, poll_fn(|context| self.poll_read(context))) => {
-                read.map_err(|_| late)?.map_err(|error| End::from(&error))
-            }
+            waited = waited => waited.map(drop),
         }
     }
 
@@ -278,14 +286,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends an answer. While the client does not take it, what it goes on sending is read, up to
     /// the bound, so that neither waits for the other for ever.
     async fn send(&mut self, mut output: &[u8]) -> Result<(), End> {
-        let limit = self.limits.write;
         while !output.is_empty() {
-            let sent = poll_fn(|context| {
-                let sent = Pin::new(&mut self.stream).poll_write(context, output);
-                self.or_read(sent, context)
-            });
-            let sent = timeout(limit, sent).await.map_err(|_| End::WriteStalled)?;
-            let sent = sent.map_err(|error| End::from(&error))?;
+            let sent = self.finish(What::Sent(output)).await?;
             if sent == 0 {
                 return Err(End::Io(io::ErrorKind::WriteZero));
             }
@@ -294,14 +296,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             output = &output[sent..];
         }
         // TLS keeps what it has encrypted until it is flushed.
-        let flushed = poll_fn(|context| {
-            let flushed = Pin::new(&mut self.stream).poll_flush(context);
-            self.or_read(flushed, context)
-        });
-        let flushed = timeout(limit, flushed)
-            .await
-            .map_err(|_| End::WriteStalled)?;
-        flushed.map_err(|error| End::from(&error))
+        self.finish(What::Flushed).await.map(drop)
+    }
+
+    /// Writes, at once if that can be.
+    async fn finish(&mut self, what: What<'_>) -> Result<usize, End> {
+        // Who has to wait is polled again, by somebody to be woken.
+        let done = self.poll(what, &mut Context::from_waker(Waker::noop()));
+        match done {
+            Poll::Ready(done) => done.map_err(|error| End::from(&error)),
+            Poll::Pending => {
+                let deadline = Instant::now() + self.limits.write;
+                self.rest(what, deadline, End::WriteStalled).await
+            }
+        }
     }
 
     /// What a write came to; if it has to wait, what the client sends meanwhile is read.
@@ -323,19 +331,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         written
     }
 
-    /// The session is its tenant's from here on.
-    async fn hand_over(&mut self) -> Result<(), End> {
-        let is_moved = self.seat.hand_over().await?;
-        if let Some(session) = self.seat.session().filter(|_| is_moved) {
-            self.meter.moved(session);
-        }
-        Ok(())
-    }
-
     /// A call into the session is over.
     fn called(&mut self) {
         if let Some(session) = self.seat.session() {
             self.meter.called(session);
+        }
+        self.note_move();
+    }
+
+    /// The session may be in another component, or in no cell.
+    fn note_move(&mut self) {
+        if self.seat.has_moved() {
+            self.meter.moved(self.seat.component());
+        }
+        if self.seat.is_parked() {
+            self.meter.parked();
         }
     }
 
@@ -364,34 +374,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         } else {
             End::ClosedByComponent
         }
-    }
-}
-
-/// As many of the lines as one call is given: at least one, and whole ones.
-fn batch(lines: &[u8]) -> &[u8] {
-    if lines.len() <= BATCH_OCTETS {
-        return lines;
-    }
-    let end =
-        memchr::memrchr(b'\n', &lines[..BATCH_OCTETS]).or_else(|| memchr::memchr(b'\n', lines));
-    end.map_or(lines, |end| &lines[..=end])
-}
-
-/// The first of the lines.
-fn first(lines: &[u8]) -> &[u8] {
-    memchr::memchr(b'\n', lines).map_or(lines, |end| &lines[..=end])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_is_whole_lines_and_at_least_one() {
-        let long = [vec![b'x'; BATCH_OCTETS], b"\r\nNOOP\r\n".to_vec()].concat();
-        assert_eq!(batch(&long).len(), BATCH_OCTETS + 2);
-        let many = b"NOOP\r\n".repeat(BATCH_OCTETS);
-        assert!(batch(&many).len() <= BATCH_OCTETS && batch(&many).ends_with(b"\r\n"));
-        assert_eq!(batch(b"NOOP\r\n"), b"NOOP\r\n");
     }
 }

@@ -36,13 +36,15 @@ async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
     } = launch;
     let failed = |error: anyhow::Error| Failure::Runtime(error.into());
     let services = Services::open(&config).map_err(|error| failed(error.into()))?;
-    let reloads = Reloads {
-        tls: services.tls.clone(),
-        tenancy: services.tenancy(),
-        file,
-    };
+    let (tls, tenancy) = (services.tls.clone(), services.tenancy());
     let server = Server::new(&config, sockets, services).map_err(|error| failed(error.into()))?;
     let operations = server.operations();
+    let reloads = Reloads {
+        tls,
+        tenancy,
+        rollout: Arc::clone(&operations.rollout),
+        file,
+    };
     if let Some(path) = &config.control {
         let control = Control::open(path).map_err(Failure::Control)?;
         tokio::spawn(control.serve(Arc::clone(&operations)));

@@ -3,13 +3,14 @@
 //! Owned by all who write into it or read from it. The control socket (`control`) and the HTTP
 //! listener (`http`) are its readers; the server and its connections are its writers.
 
-use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 
 use crate::{
     health::{Health, Stores},
     metrics::{Live, Metrics},
+    rollout::Rollout,
     services::Services,
     sessions::{Sessions, unix_seconds},
     tenant::Tenants,
@@ -32,14 +33,25 @@ pub struct Operations {
     pub limit: u32,
     /// Whose users there are.
     pub tenants: Arc<ArcSwap<Tenants>>,
+    /// Which components their sessions are in.
+    pub rollout: Arc<Rollout>,
 }
 
 impl Operations {
     /// Those of a server with these services that listens there, for so many connections.
-    pub(crate) fn new(services: &Services, listeners: Vec<SocketAddr>, limit: u32) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// The history of components can not be read or written.
+    pub(crate) fn new(
+        services: &Services,
+        listeners: Vec<SocketAddr>,
+        limit: u32,
+    ) -> io::Result<Self> {
         let started = unix_seconds(SystemTime::now());
         let sessions = Arc::<Sessions>::default();
-        let digest = services.tenants.load().front().version.digest().to_owned();
+        let digest = services.tenants.load().front().track.current();
+        let digest = digest.version().digest().to_owned();
         let component = sessions.shared(&digest);
         let metrics = Metrics::new(Live {
             sessions: Arc::clone(&sessions),
@@ -48,23 +60,34 @@ impl Operations {
             started,
             component,
         });
-        Self {
+        let rollout = Rollout::new(
+            Arc::clone(&services.sandbox),
+            Arc::clone(&services.tenants),
+            Arc::clone(&sessions),
+            services.rollout.clone(),
+            services.state.as_deref(),
+        )?;
+        Ok(Self {
             sessions,
+            rollout: Arc::new(rollout),
             metrics: Arc::new(metrics),
             health: Health::new(listeners.len(), stores(Arc::clone(&services.tenants))),
             tenants: Arc::clone(&services.tenants),
             started,
             listeners,
             limit,
-        }
+        })
     }
 
     /// The digests of the components of new sessions, and of those that older ones run in.
     pub fn components(&self) -> Vec<Arc<str>> {
         let tenants = self.tenants.load();
         let policies = tenants.all().map(|tenant| &tenant.policy);
-        let digests = policies.chain([tenants.front()]);
-        let new = digests.map(|policy| self.sessions.shared(policy.version.digest()));
+        let policies = policies.chain([tenants.front()]);
+        let new = policies.map(|policy| {
+            let generation = policy.track.current();
+            self.sessions.shared(generation.version().digest())
+        });
         let views = self.sessions.list();
         let old = views.into_iter().filter_map(|view| view.component);
         let mut components: Vec<_> = old.chain(new).collect();

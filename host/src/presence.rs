@@ -58,8 +58,7 @@ impl Presence {
     }
 
     /// A session begins; to be told of what happens in it.
-    pub(crate) fn meter(&mut self, session: &Session) -> Meter {
-        let digest = session.version().digest();
+    pub(crate) fn meter(&mut self, digest: &str) -> Meter {
         self.component = Some(self.operations.sessions.shared(digest));
         let mut facts = self.entry.facts();
         facts.component.clone_from(&self.component);
@@ -119,13 +118,18 @@ impl Meter {
         let nanoseconds = u64::try_from(call.as_nanos()).unwrap_or(u64::MAX);
         self.entry.add_computed(nanoseconds);
         self.entry.set_memory(session.memory());
+        self.entry.set_parked(false);
     }
 
     /// The session is in another component from here on.
-    pub(crate) fn moved(&mut self, session: &Session) {
-        self.computed = Duration::ZERO;
-        let component = self.sessions.shared(session.version().digest());
-        self.entry.facts().component = Some(component);
+    pub(crate) fn moved(&self, digest: &str) {
+        self.entry.facts().component = Some(self.sessions.shared(digest));
+    }
+
+    /// The session is in no cell from here on, until it is called again.
+    pub(crate) fn parked(&self) {
+        self.entry.set_parked(true);
+        self.entry.set_memory(0);
     }
 
     /// A user of this tenant has logged in.

@@ -3,7 +3,7 @@
 //! Decides what a channel offers; what is said on it is the session's, and the octets are
 //! `connection.rs`'s. Called by `server.rs`, once for a connection.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{
@@ -19,6 +19,7 @@ use crate::{
         certificate,
         protection::{ChannelBindings, Protection},
     },
+    cells::Cells,
     config::{Config, Listener, ListenerTls},
     connection::{self, Connection, Finish, Outcome},
     counter::{Counter, Offer, challenge},
@@ -28,13 +29,13 @@ use crate::{
     operations::Operations,
     presence::Presence,
     proxy,
-    sandbox::{self, Sandbox},
-    seat::{Seat, Surroundings},
+    sandbox,
+    seat::{House, Seat, Surroundings},
     server::Error,
-    services::Services,
+    services::{SPARE_CELLS, Services},
     slow_lane::SlowLane,
     story::Story,
-    tenant::{SessionPolicy, Tenants},
+    tenant::Tenants,
     tls::{self, Accepted, Tls},
 };
 
@@ -49,14 +50,14 @@ pub(crate) struct Stop {
 
 /// What all connections share.
 pub(crate) struct Reception {
-    sandbox: Arc<Sandbox>,
+    house: Arc<House>,
     /// A connection keeps those that there were when it came.
     tenants: Arc<ArcSwap<Tenants>>,
     tls: Option<Arc<Tls>>,
     delays: Option<Arc<Delays>>,
-    slow_lane: Arc<SlowLane>,
     limits: crate::config::Limits,
     timeouts: crate::config::Timeouts,
+    hibernate: Option<Duration>,
     ids: SessionIds,
     pub(crate) operations: Arc<Operations>,
 }
@@ -81,15 +82,23 @@ impl Reception {
             tls,
             delays,
             tenancy: _,
+            rollout: _,
+            state: _,
         } = services;
-        Ok(Self {
+        let house = House {
+            cells: Cells::new(sandbox.cells().saturating_sub(SPARE_CELLS).max(1)),
             sandbox,
+            slow_lane: SlowLane::new().map_err(Error::SlowLane)?,
+            rollout: Arc::clone(&operations.rollout),
+        };
+        Ok(Self {
+            house: Arc::new(house),
             tenants,
             tls,
             delays,
-            slow_lane: SlowLane::new().map(Arc::new).map_err(Error::SlowLane)?,
             limits: config.limits,
             timeouts: config.timeouts,
+            hibernate: config.sandbox.hibernate_after,
             ids: SessionIds::new().map_err(Error::Random)?,
             operations,
         })
@@ -255,6 +264,7 @@ impl Reception {
             idle: self.timeouts.idle,
             login: story.since + self.timeouts.login,
             write: self.timeouts.write,
+            hibernate: self.hibernate,
             may_start_tls: offer.may_start_tls,
             is_greeted: story.greet(),
         };
@@ -267,25 +277,26 @@ impl Reception {
         };
         let login = SessionLogin::under(counter.realms(), channel, circumstances);
         let watch = login.watch();
-        let SessionPolicy { version, terms, .. } = &**counter.policy();
-        let session =
-            self.sandbox
-                .session_in(Arc::clone(version), terms.clone(), Box::new(login), &facts);
-        let session = match session.await {
-            Ok(session) => session,
-            Err(error) => return Finish::End(error.into()),
-        };
-        let meter = story.presence.meter(&session);
         let surroundings = Surroundings {
-            sandbox: Arc::clone(&self.sandbox),
+            house: Arc::clone(&self.house),
             tenants: Arc::clone(&counter.tenants),
-            slow_lane: Arc::clone(&self.slow_lane),
             policy: Arc::clone(counter.policy()),
             is_undecided: counter.is_undecided(),
+            terms: counter.policy().terms.clone(),
             facts,
             watch: watch.clone(),
+            id: story.origin.session,
         };
-        let seat = Seat::new(session, surroundings);
+        let seat = tokio::select! {
+            seat = Seat::take(Box::new(login), surroundings) => seat,
+            () = stop.shutdown.cancelled() => return Finish::End(End::Shutdown),
+            () = story.presence.kicked() => return Finish::End(End::Kicked),
+        };
+        let seat = match seat {
+            Ok(seat) => seat,
+            Err(error) => return Finish::End(error.into()),
+        };
+        let meter = story.presence.meter(seat.component());
         let origin = story.origin.clone();
         let connection = Connection::new(stream, seat, watch.clone(), origin, limits, meter);
         let Outcome {

@@ -13,7 +13,8 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::Config,
-    services::{Changes, Tenancy},
+    rollout::Rollout,
+    services::{Brought, Changes, Tenancy},
     systemd,
     tls::{Tls, watch},
 };
@@ -24,6 +25,8 @@ pub struct Reloads {
     pub tls: Option<Arc<Tls>>,
     /// The tenants.
     pub tenancy: Option<Arc<Tenancy>>,
+    /// Who brings other components to open sessions.
+    pub rollout: Arc<Rollout>,
     /// The configuration; relative to where the program was started.
     pub file: Option<PathBuf>,
 }
@@ -67,23 +70,35 @@ async fn on_hangup(mut hangup: Signal, reloads: Reloads, fixed: Fixed) {
             let (tenancy, file) = (Arc::clone(tenancy), file.clone());
             let fixed = fixed.clone();
             let read = task::spawn_blocking(move || reconfigure(&tenancy, &file, &fixed)).await;
-            if let Err(cause) = read {
-                error!(%cause, "the configuration was not read again");
+            match read {
+                Ok(components) => bring(&reloads.rollout, components).await,
+                Err(cause) => error!(%cause, "the configuration was not read again"),
             }
         }
         systemd::ready();
     }
 }
 
-/// Reads the file, and puts its tenants in the place of those that there are. Blocks.
-fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) {
+/// Brings components to the sessions of those whose configuration names another one by now.
+async fn bring(rollout: &Arc<Rollout>, components: Vec<Brought>) {
+    for outcome in rollout.follow(components).await {
+        // It has said in the log what became of those that it has taken.
+        if let Err(cause) = outcome {
+            error!(%cause, "a component of the configuration can not be used; the one before stays");
+        }
+    }
+}
+
+/// Reads the file, and puts its tenants in the place of those that there are; gives the components
+/// that are others than before. Blocks.
+fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) -> Vec<Brought> {
     let config = match Config::load(file) {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.to_string().lines() {
                 error!(problem, "the configuration is wrong; the one before stays");
             }
-            return;
+            return Vec::new();
         }
     };
     fixed.compare(&Fixed::of(&config));
@@ -92,8 +107,15 @@ fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) {
             added,
             changed,
             removed,
-        }) => info!(?added, ?changed, ?removed, "configuration read again"),
-        Err(cause) => error!(%cause, "the configuration can not be used; the one before stays"),
+            components,
+        }) => {
+            info!(?added, ?changed, ?removed, "configuration read again");
+            components
+        }
+        Err(cause) => {
+            error!(%cause, "the configuration can not be used; the one before stays");
+            Vec::new()
+        }
     }
 }
 

@@ -1,15 +1,18 @@
 //! Where a session sits: in which cell, in which component, on which thread its calls are made.
 //!
-//! Speaks no POP3 and owns no socket; `connection.rs` makes the calls.
+//! Speaks no POP3 and owns no socket; `connection.rs` makes the calls. How a session gets from one
+//! place to another is in `moves.rs`.
+
+mod moves;
 
 use std::sync::Arc;
 
-use tracing::warn;
-
 use crate::{
-    end::End,
+    cells::{Cells, Room},
+    end::SessionId,
     login::{SessionLogin, Watch},
-    sandbox::{Connection, Error, Limit, Sandbox, Session, Step, Usage},
+    rollout::{Member, Rollout},
+    sandbox::{Connection, Error, Parked, Sandbox, Session, Step, Terms, Usage},
     slow_lane::SlowLane,
     tenant::{SessionPolicy, Tenants},
 };
@@ -18,26 +21,55 @@ use crate::{
 /// little enough to wait in the socket's buffer.
 const OUTPUT_OCTETS: u32 = 64 * 1024;
 
+/// What all sessions of a server share.
+pub(crate) struct House {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) cells: Cells,
+    pub(crate) slow_lane: SlowLane,
+    pub(crate) rollout: Arc<Rollout>,
+}
+
 /// Who may take the session further, and what for.
 pub(crate) struct Surroundings {
-    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) house: Arc<House>,
     pub(crate) tenants: Arc<Tenants>,
-    pub(crate) slow_lane: Arc<SlowLane>,
     /// What it is served with.
     pub(crate) policy: Arc<SessionPolicy>,
     /// Whether the login will say whose user it is.
     pub(crate) is_undecided: bool,
+    /// What its cells may use up, and who is charged.
+    pub(crate) terms: Terms,
     pub(crate) facts: Connection,
     pub(crate) watch: Watch,
+    pub(crate) id: SessionId,
 }
 
 /// A session and where it is.
 pub(crate) struct Seat {
-    /// Not there only if it was lost on the way; the connection ends then.
-    session: Option<Session>,
-    surroundings: Surroundings,
+    place: Place,
+    /// The generation that it is in, or that wrote its state.
+    member: Member,
+    /// Whether that has yet to show that it can be relied upon.
+    is_proving: bool,
+    /// What the track's epoch was when the session was last where it belongs.
+    epoch: u64,
+    /// The number of a generation that did not do for this session.
+    barred: Option<u64>,
+    /// Whether it is in another component than before; nobody has asked yet.
+    has_moved: bool,
+    surroundings: Box<Surroundings>,
     /// What it did, should it be lost.
     usage: Usage,
+}
+
+/// Where a session can be.
+enum Place {
+    /// In a cell.
+    Cell { session: Session, room: Room },
+    /// Nowhere but here, as a value.
+    Parked(Parked),
+    /// Lost on the way; the connection ends then.
+    Lost,
 }
 
 /// A call into the session.
@@ -53,17 +85,45 @@ enum Call<'a> {
 const LOST: Error = Error::Lost;
 
 impl Seat {
-    pub(crate) fn new(session: Session, surroundings: Surroundings) -> Self {
-        Self {
-            session: Some(session),
-            surroundings,
+    /// A new session, as soon as there is a cell for it, in the component where it belongs.
+    pub(crate) async fn take(
+        login: Box<SessionLogin>,
+        surroundings: Surroundings,
+    ) -> Result<Self, Error> {
+        let track = &surroundings.policy.track;
+        let epoch = track.epoch();
+        let generation = track.target(&surroundings.traveller());
+        let is_proving = track.is_on_probation(&generation);
+        let room = surroundings.room().await?;
+        let begun = surroundings.begin(login, &generation).await;
+        let member = Member::new(generation);
+        let mut seat = Self {
+            place: Place::Lost,
+            member,
+            is_proving,
+            epoch,
+            barred: None,
+            has_moved: false,
+            surroundings: Box::new(surroundings),
             usage: Usage::default(),
+        };
+        match begun {
+            Ok(session) => seat.place = Place::Cell { session, room },
+            Err(error) => seat.begin_again(error, room).await?,
         }
+        Ok(seat)
     }
 
     /// The greeting.
     pub(crate) async fn greet(&mut self) -> Result<Step, Error> {
-        self.call(Call::Greet).await
+        match self.make(Call::Greet).await {
+            Err(error) if error.is_components_fault() => {
+                let (_, room) = self.leave().ok_or(LOST)?;
+                self.begin_again(error, room).await?;
+                self.make(Call::Greet).await
+            }
+            greeted => greeted,
+        }
     }
 
     /// The answer to complete lines, or the beginning of it.
@@ -83,17 +143,28 @@ impl Seat {
 
     /// Whether a login has succeeded.
     pub(crate) fn is_logged_in(&self) -> bool {
-        self.session.as_ref().is_some_and(Session::is_logged_in)
+        match &self.place {
+            Place::Cell { session, .. } => session.is_logged_in(),
+            Place::Parked(parked) => parked.is_logged_in,
+            Place::Lost => false,
+        }
     }
 
-    /// The session, wherever it is.
+    /// The session, if it is in a cell.
     pub(crate) fn session(&self) -> Option<&Session> {
-        self.session.as_ref()
+        match &self.place {
+            Place::Cell { session, .. } => Some(session),
+            Place::Parked(_) | Place::Lost => None,
+        }
     }
 
     /// What the session has done so far.
     pub(crate) fn usage(&self) -> Usage {
-        self.session.as_ref().map_or(self.usage, Session::usage)
+        match &self.place {
+            Place::Cell { session, .. } => session.usage(),
+            Place::Parked(parked) => parked.usage,
+            Place::Lost => self.usage,
+        }
     }
 
     /// Whether lines have to come one by one: what follows a login may be another component's.
@@ -101,93 +172,90 @@ impl Seat {
         self.surroundings.is_undecided && !self.is_logged_in()
     }
 
-    /// A login has succeeded: from here on the session is its tenant's, in the tenant's component
-    /// and at the tenant's charge; whether it is in another cell now. One that this component does
-    /// not take stays in the one that it began in.
-    pub(crate) async fn hand_over(&mut self) -> Result<bool, End> {
-        let Surroundings { watch, tenants, .. } = &self.surroundings;
-        let tenant = watch.record().tenant;
-        let tenant = tenant.and_then(|name| tenants.by_name(&name).cloned());
-        let Some(tenant) = tenant.filter(|_| self.surroundings.is_undecided) else {
-            return Ok(false);
-        };
-        let policy = Arc::clone(&tenant.policy);
-        let mut session = self.session.take().ok_or(LOST)?;
-        if session.version().is_same(&policy.version) {
-            let is_taken = session.adopt(policy.terms.clone());
-            self.session = Some(session);
-            let most = policy.terms.budget.most_memory();
-            return match is_taken {
-                true => Ok(false),
-                false => Err(Error::Limit(Limit::TenantMemory(most)).into()),
-            };
-        }
-        self.usage = session.usage();
-        self.session = Some(
-            self.surroundings
-                .move_to(session, &policy, tenant.name())
-                .await?,
-        );
-        Ok(true)
+    /// What it shares with all others.
+    pub(crate) fn house(&self) -> &Arc<House> {
+        &self.surroundings.house
     }
 
+    /// The digest of the component that it is in, or that wrote its state.
+    pub(crate) fn component(&self) -> &str {
+        self.member.generation().version().digest()
+    }
+
+    /// Whether it is in another component than when this was asked last.
+    pub(crate) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.has_moved)
+    }
+
+    /// Makes a call where it belongs to be made.
     async fn call(&mut self, call: Call<'_>) -> Result<Step, Error> {
-        let session = self.session.as_mut().ok_or(LOST)?;
-        if !session.is_overdrawn() {
-            return call.make(session).await;
+        self.come_in().await?;
+        if self.is_proving {
+            return self.call_unproven(call).await;
         }
-        self.usage = session.usage();
-        let mut session = self.session.take().ok_or(LOST)?;
+        self.make(call).await
+    }
+
+    /// Makes a call that can be taken back and made elsewhere: the component is new.
+    async fn call_unproven(&mut self, call: Call<'_>) -> Result<Step, Error> {
+        let generation = Arc::clone(self.member.generation());
+        let Surroundings { house, policy, .. } = &*self.surroundings;
+        self.is_proving = policy.track.is_on_probation(&generation);
+        let (house, track) = (Arc::clone(house), Arc::clone(&policy.track));
+        let made = match self.checkpoint().await {
+            Ok(()) => self.make(call).await,
+            Err(error) => Err(error),
+        };
+        let made = match made {
+            Err(error) if error.is_components_fault() => {
+                generation.failed();
+                match self.retreat().await? {
+                    true => self.make(call).await,
+                    false => Err(error),
+                }
+            }
+            made => made,
+        };
+        house.rollout.judge(&track, &generation);
+        made
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), Error> {
+        match &mut self.place {
+            Place::Cell { session, .. } => session.checkpoint(&self.surroundings.facts).await,
+            Place::Parked(_) | Place::Lost => Err(LOST),
+        }
+    }
+
+    /// Makes a call in the cell that the session is in.
+    async fn make(&mut self, call: Call<'_>) -> Result<Step, Error> {
+        let Place::Cell { session, .. } = &mut self.place else {
+            return Err(LOST);
+        };
+        let step = match session.is_overdrawn() {
+            false => call.make(session).await,
+            true => self.make_slowly(call).await,
+        }?;
+        self.member.generation().answered(&step);
+        Ok(step)
+    }
+
+    /// The same where it keeps nobody else waiting.
+    async fn make_slowly(&mut self, call: Call<'_>) -> Result<Step, Error> {
+        self.usage = self.usage();
+        let Place::Cell { mut session, room } = std::mem::replace(&mut self.place, Place::Lost)
+        else {
+            return Err(LOST);
+        };
         let (kind, lines) = call.apart();
         let work = async move {
             let step = Call::together(kind, &lines).make(&mut session).await;
             (session, step)
         };
-        let (session, step) = self.surroundings.slow_lane.run(work).await.ok_or(LOST)?;
-        self.session = Some(session);
+        let slow_lane = &self.surroundings.house.slow_lane;
+        let (session, step) = slow_lane.run(work).await.ok_or(LOST)?;
+        self.place = Place::Cell { session, room };
         step
-    }
-}
-
-impl Surroundings {
-    /// Suspends the session and resumes it in the tenant's component, or where it was.
-    async fn move_to(
-        &mut self,
-        session: Session,
-        policy: &Arc<SessionPolicy>,
-        tenant: &str,
-    ) -> Result<Session, Error> {
-        let parked = session.suspend().await?;
-        let login = Box::new(SessionLogin::again(&self.watch));
-        let moved = self.sandbox.resume_in(
-            Arc::clone(&policy.version),
-            policy.terms.clone(),
-            login,
-            parked,
-            &self.facts,
-        );
-        let kept = match moved.await {
-            Ok(session) => {
-                self.policy = Arc::clone(policy);
-                return Ok(session);
-            }
-            Err(kept) => kept,
-        };
-        warn!(
-            tenant,
-            component = policy.version.digest(),
-            cause = %kept.error,
-            "the tenant's component does not take a session; it goes on in the one it began in",
-        );
-        let login = Box::new(SessionLogin::again(&self.watch));
-        let resumed = self.sandbox.resume_in(
-            Arc::clone(&self.policy.version),
-            policy.terms.clone(),
-            login,
-            *kept.parked,
-            &self.facts,
-        );
-        resumed.await.map_err(|lost| lost.error)
     }
 }
 

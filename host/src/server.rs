@@ -32,6 +32,9 @@ pub enum Error {
     /// A listening socket can not be used.
     #[error("a listening socket can not be used: {0}")]
     Listener(io::Error),
+    /// The history of components, in the directory of `[state]`, can not be read or written.
+    #[error("the history of components in the state directory can not be used: {0}")]
+    History(io::Error),
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
@@ -85,7 +88,7 @@ impl Server {
             .collect::<io::Result<_>>()
             .map_err(Error::Listener)?;
         let limit = config.limits.connections;
-        let operations = Arc::new(Operations::new(&services, addresses(&listeners), limit));
+        let operations = Arc::new(operations(&services, &listeners, limit)?);
         let tenants = Arc::clone(&services.tenants);
         let permits = usize::try_from(limit).unwrap_or(usize::MAX);
         let gate = Gate {
@@ -152,6 +155,14 @@ impl Server {
             connections.wait().await;
         }
     }
+}
+
+fn operations(
+    services: &Services,
+    listeners: &[(TcpListener, Arc<Listener>)],
+    limit: u32,
+) -> Result<Operations, Error> {
+    Operations::new(services, addresses(listeners), limit).map_err(Error::History)
 }
 
 /// Forgets once a day what no LOGIN-DELAY can reach back to.

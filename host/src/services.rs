@@ -2,6 +2,7 @@
 //!
 //! The one place where backends are chosen. Opens files; listens nowhere.
 
+mod changes;
 mod tenancy;
 pub mod tokens;
 
@@ -10,7 +11,10 @@ use std::{fs::DirBuilder, io, os::unix::fs::DirBuilderExt, path::PathBuf, sync::
 use arc_swap::ArcSwap;
 
 use self::tenancy::Commons;
-pub use self::tenancy::{Changes, Tenancy};
+pub use self::{
+    changes::{Brought, Changes},
+    tenancy::Tenancy,
+};
 
 use crate::{
     account::Account,
@@ -32,6 +36,7 @@ use crate::{
         maildir::{self, Maildir},
     },
     retention::{Retention, Unlisted},
+    rollout::Bounds,
     sandbox::{self, EMBEDDED_COMPONENT, EngineOptions, Permission, Sandbox},
     tenant::{NoUsers, Tenants},
     tls::{self, Tls},
@@ -121,6 +126,10 @@ pub struct Services {
     pub delays: Option<Arc<Delays>>,
     /// Not there for an embedder, who has no configuration to read again.
     pub(crate) tenancy: Option<Arc<Tenancy>>,
+    /// Whose components are taken, and what they may get wrong at first.
+    pub(crate) rollout: (Trust, Bounds),
+    /// Where the history of components is kept.
+    pub(crate) state: Option<PathBuf>,
 }
 
 impl Services {
@@ -153,6 +162,8 @@ impl Services {
             tls: config.tls.clone().map(Tls::load).transpose()?.map(Arc::new),
             delays: delays(config)?,
             tenancy: Some(tenancy),
+            rollout: (config.trust.clone(), config.swap),
+            state: config.state.clone(),
         })
     }
 
@@ -181,6 +192,8 @@ impl Services {
             tls: None,
             delays: None,
             tenancy: None,
+            rollout: (config.trust.clone(), config.swap),
+            state: None,
         })
     }
 }
@@ -283,6 +296,9 @@ fn mailbox(mailbox: &config::Mailbox) -> Result<Arc<dyn Mailbox>, Error> {
     Ok(Arc::new(Maildir::new(options)?))
 }
 
+/// Cells beside those of sessions: a component is tried before it gets any.
+pub(crate) const SPARE_CELLS: u32 = 4;
+
 /// The engine and its component, compiled: the slow part of a start.
 ///
 /// # Errors
@@ -292,7 +308,7 @@ pub fn sandbox(config: &Config) -> Result<Sandbox, Error> {
     let limits = &config.limits;
     let tenants = config.tenants.iter().map(|tenant| tenant.cell.memory);
     let options = EngineOptions {
-        cells: limits.connections,
+        cells: config.sandbox.cells.saturating_add(SPARE_CELLS),
         cell_memory: tenants.fold(limits.cell.memory, usize::max),
         engine: config.sandbox.engine,
     };

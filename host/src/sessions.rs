@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -41,7 +41,9 @@ pub struct Entry {
     computed: AtomicU64,
     octets_in: AtomicU64,
     octets_out: AtomicU64,
+    is_parked: AtomicBool,
     kick: Notify,
+    nudge: Notify,
 }
 
 /// What is known of a connection beside numbers.
@@ -94,6 +96,8 @@ pub struct View {
     pub octets_in: u64,
     /// Octets that the client was sent, below TLS.
     pub octets_out: u64,
+    /// Whether the session is in no cell.
+    pub is_parked: bool,
 }
 
 /// Which sessions are to be ended.
@@ -126,7 +130,9 @@ impl Sessions {
             computed: AtomicU64::new(0),
             octets_in: AtomicU64::new(0),
             octets_out: AtomicU64::new(0),
+            is_parked: AtomicBool::new(false),
             kick: Notify::new(),
+            nudge: Notify::new(),
         });
         self.entries().insert(id, Arc::clone(&entry));
         entry
@@ -168,6 +174,11 @@ impl Sessions {
         views
     }
 
+    /// All entries, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        self.entries().values().map(Arc::clone).collect()
+    }
+
     /// Ends sessions: at once, whatever they are doing. Nothing is deleted by it, except by a
     /// commit that has begun. Says which.
     pub fn kick(&self, whom: &Whom) -> Vec<SessionId> {
@@ -193,6 +204,21 @@ impl Entry {
     /// Resolves when the operator wants the session to end.
     pub(crate) async fn kicked(&self) {
         self.kick.notified().await;
+    }
+
+    /// Resolves when the session is to look whether it should be somewhere else.
+    pub(crate) async fn nudged(&self) {
+        self.nudge.notified().await;
+    }
+
+    /// Has the session look whether it should be somewhere else: in no cell, or in another one.
+    pub(crate) fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// The session has left its cell, or is in one.
+    pub(crate) fn set_parked(&self, is_parked: bool) {
+        self.is_parked.store(is_parked, Ordering::Relaxed);
     }
 
     /// What may be changed of it.
@@ -242,6 +268,7 @@ impl Entry {
             computed: Duration::from_nanos(self.computed.load(Ordering::Relaxed)),
             octets_in: self.octets_in.load(Ordering::Relaxed),
             octets_out: self.octets_out.load(Ordering::Relaxed),
+            is_parked: self.is_parked.load(Ordering::Relaxed),
         }
     }
 }
@@ -296,7 +323,7 @@ mod tests {
     fn an_entry_is_small() {
         let counts = 2 * size_of::<usize>();
         let octets = size_of::<Entry>() + counts;
-        assert!(octets < 200, "{octets} octets for each connection");
+        assert!(octets < 256, "{octets} octets for each connection");
     }
 
     #[test]

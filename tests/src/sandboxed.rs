@@ -78,7 +78,8 @@ impl Door for Sandboxed {
         host: &FakeHost,
         look: &dyn Fn(&[u8]) -> Result<()>,
     ) -> Result<Session> {
-        let parked = self.runtime.block_on(session.suspend())?;
+        let parked = self.runtime.block_on(session.suspend());
+        let parked = parked.map_err(|kept| kept.error)?;
         look(&parked.state)?;
         let connection = connection(&world.scene().connection);
         let session = self.sandbox.resume(host.lend(), parked, &connection);

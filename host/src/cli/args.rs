@@ -6,7 +6,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
-use crate::auth::{MAX_USER_OCTETS, scheme};
+use crate::{
+    auth::{MAX_USER_OCTETS, scheme},
+    control::protocol::Canary,
+};
 
 /// A port that needs no privileges.
 const LISTEN: &str = "127.0.0.1:1110";
@@ -64,6 +67,17 @@ Examples:
 
 const ASK_HELP: &str = "\
 Needs a server with a \"socket\" in [control]; the exit code is 69 if none answers.";
+
+const SWAP_HELP: &str = "\
+Examples:
+  popcell swap new.wasm --wait                    everybody who runs the server's own component
+  popcell swap new.wasm --tenant example          the tenant example alone
+  popcell swap new.wasm --canary 5%               one session of twenty; again without: the others
+  popcell rollback                                back to what was before
+
+The server reads the file, checks its signature and digest, compiles it, tries it, and then moves open
+sessions between two commands. A session that the component does not take stays where it is. The exit
+code is 1 if the component is refused, 69 if no server answers.";
 
 const KICK_HELP: &str = "\
 Examples:
@@ -152,6 +166,35 @@ pub(super) enum Command {
     #[command(after_help = ASK_HELP)]
     Tenants(Ask),
 
+    /// Give open sessions of a running server another component.
+    #[command(after_help = SWAP_HELP)]
+    Swap {
+        #[command(flatten)]
+        wanted: Wanted,
+
+        #[command(flatten)]
+        ask: Ask,
+    },
+
+    /// Give open sessions the component that they had before the last swap.
+    #[command(after_help = ASK_HELP)]
+    Rollback {
+        /// Of this tenant; of all who run the server's own component if nothing is said.
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+
+        #[command(flatten)]
+        ask: Ask,
+    },
+
+    /// List the components that sessions of a running server are in.
+    #[command(after_help = ASK_HELP)]
+    Generations(Ask),
+
+    /// List what was done with components of a running server.
+    #[command(after_help = ASK_HELP)]
+    History(Ask),
+
     /// Serve mail.
     #[command(after_help = SERVE_HELP, override_usage = SERVE_USAGE)]
     Serve(Serve),
@@ -179,6 +222,48 @@ pub(super) struct Serve {
     /// A file whose first line is the password.
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(super) password_file: Option<PathBuf>,
+}
+
+/// A component, and who gets it.
+#[derive(Args, Debug)]
+pub(super) struct Wanted {
+    /// The component.
+    #[arg(value_name = "FILE.wasm")]
+    pub(super) file: PathBuf,
+
+    /// Sessions of this tenant; of all who run the server's own component if nothing is said.
+    #[arg(long, value_name = "NAME")]
+    pub(super) tenant: Option<String>,
+
+    /// Some of them first: a part such as 5%, or users with commas between.
+    #[arg(long, value_name = "N%|USERS", value_parser = canary)]
+    pub(super) canary: Option<Canary>,
+
+    /// The component has to have this SHA-256.
+    #[arg(long, value_name = "HEX")]
+    pub(super) sha256: Option<String>,
+
+    /// The component may import WASI, of which clocks and randomness work.
+    #[arg(long)]
+    pub(super) wasi: bool,
+
+    /// Come back when all open sessions have moved, or stay where they are for good.
+    #[arg(long)]
+    pub(super) wait: bool,
+}
+
+/// `5%`, or `alice,bob`.
+fn canary(text: &str) -> Result<Canary, &'static str> {
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent = percent.parse().ok().filter(|percent| *percent <= 100);
+        let percent = percent.ok_or("a part of all sessions is 0% to 100%");
+        return percent.map(Canary::Percent);
+    }
+    let users: Vec<_> = text.split(',').map(str::to_owned).collect();
+    if users.iter().any(String::is_empty) {
+        return Err("a part such as 5%, or names with commas between");
+    }
+    Ok(Canary::Users(users))
 }
 
 /// Which server is asked, and how it is answered.

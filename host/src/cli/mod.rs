@@ -13,6 +13,7 @@ mod hash;
 mod launch;
 mod operate;
 pub mod password;
+mod rollout;
 mod signals;
 mod sockets;
 mod table;
@@ -85,6 +86,10 @@ where
         Some(Command::Sessions(ask)) => operate::sessions(&ask),
         Some(Command::Status(ask)) => operate::status(&ask),
         Some(Command::Tenants(ask)) => operate::tenants(&ask),
+        Some(Command::Swap { wanted, ask }) => rollout::swap(wanted, &ask),
+        Some(Command::Rollback { tenant, ask }) => rollout::roll_back(tenant, &ask),
+        Some(Command::Generations(ask)) => rollout::generations(&ask),
+        Some(Command::History(ask)) => rollout::history(&ask),
         Some(Command::Serve(arguments)) => self::serve(arguments, serve),
         None => show_version(build),
     };

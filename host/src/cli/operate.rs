@@ -123,7 +123,7 @@ pub(super) fn kick(whom: args::Whom, asked: &Ask) -> Result<(), Failure> {
 }
 
 /// Asks, and hands over part after part of the answer.
-fn answers(
+pub(super) fn answers(
     asked: &Ask,
     command: Command,
     mut part: impl FnMut(Answer) -> Result<(), Failure>,
@@ -162,19 +162,19 @@ fn socket(asked: &Ask) -> Result<PathBuf, Failure> {
     })
 }
 
-fn unexpected(asked: &Ask) -> Result<(), Failure> {
+pub(super) fn unexpected(asked: &Ask) -> Result<(), Failure> {
     Err(Failure::Asked {
         socket: socket(asked)?,
         source: client::Error::Answer("it answers another question".to_owned()),
     })
 }
 
-fn json(answer: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(answer).map_err(|error| Failure::Runtime(error.into()))?;
     print(&format!("{text}\n"))
 }
 
-fn show_table(asked: &Ask, columns: &[Column], rows: &[Vec<String>]) -> Result<(), Failure> {
+pub(super) fn show_table(asked: &Ask, columns: &[Column], rows: &[Vec<String>]) -> Result<(), Failure> {
     if asked.json {
         return Ok(());
     }

@@ -88,7 +88,8 @@ mod tests {
         ));
         let config = config.expect("right");
         let engine = Engine::Pulley;
-        assert_eq!(config.sandbox, Sandbox { engine });
+        let sandbox = Sandbox::default();
+        assert_eq!(config.sandbox, Sandbox { engine, ..sandbox });
         let keys = vec![Key::from_base64(KEY).expect("a key")];
         let require_signed = true;
         assert_eq!(

@@ -12,6 +12,7 @@ mod oauth;
 mod problem;
 mod quantity;
 mod rule;
+mod sandbox;
 mod schema;
 mod tenant;
 #[cfg(test)]
@@ -31,13 +32,14 @@ pub use self::{
     logging::{Log, LogFormat, LogLevel},
     oauth::{Client, Http, Introspection, Keys, Oauth},
     problem::{Problem, Problems},
+    sandbox::Sandbox,
     tenant::{Share, Tenant},
 };
 pub use crate::{
     auth::policy::Expire,
     component::{Options as Component, Trust},
 };
-use crate::{auth::secret::Secret, mailbox::template::Template, sandbox::Engine, tls};
+use crate::{auth::secret::Secret, mailbox::template::Template, rollout::Bounds, tls};
 
 /// The version of the file's format that this program reads.
 pub const VERSION: i64 = 1;
@@ -91,6 +93,8 @@ pub struct Config {
     pub sandbox: Sandbox,
     /// Whose components are taken.
     pub trust: Trust,
+    /// What a new component may get wrong before it is taken back.
+    pub swap: Bounds,
     /// The component that speaks POP3, or `None` for the embedded one.
     pub component: Option<Component>,
     /// The socket on which the operator's commands reach the server (`[control]`), if any.
@@ -209,13 +213,6 @@ pub enum Apop {
     Exclusive,
 }
 
-/// How components are run (`[sandbox]`), all of them.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Sandbox {
-    /// What runs their code.
-    pub engine: Engine,
-}
-
 impl Config {
     /// A configuration with defaults for everything that has one.
     pub fn new(listeners: Vec<Listener>, users: Users, mailbox: Mailbox) -> Self {
@@ -233,6 +230,7 @@ impl Config {
             state: None,
             sandbox: Sandbox::default(),
             trust: Trust::default(),
+            swap: Bounds::default(),
             component: None,
             control: None,
             metrics: None,

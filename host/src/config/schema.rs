@@ -9,18 +9,17 @@ use std::{
 
 use super::{
     Apop, Config, Expire, Listener, ListenerTls, Log, LogFormat, LogLevel, Mailbox, Oauth,
-    PlaintextLogin, Sandbox, Session, Uidl, Users, VERSION, component,
+    PlaintextLogin, Session, Uidl, Users, VERSION, component,
     document::{Report, Section},
     limits::{self, DAY},
     oauth,
     problem::Problems,
-    rule,
+    rule, sandbox,
     tenant::{self, Defaults, Tenant},
 };
 use crate::{
     auth::{policy::MAX_EXPIRE_DAYS, sasl::MECHANISMS},
     mailbox::template::Template,
-    sandbox::Engine,
     tls::{self, CertificatePair, Version},
 };
 
@@ -49,8 +48,6 @@ const LEVELS: [(&str, LogLevel); 5] = [
     ("debug", LogLevel::Debug),
     ("trace", LogLevel::Trace),
 ];
-
-const ENGINES: [(&str, Engine); 2] = [("cranelift", Engine::Cranelift), ("pulley", Engine::Pulley)];
 
 /// Reads a whole file.
 pub(super) fn read(text: &str, path: &Path) -> Result<Config, Problems> {
@@ -96,7 +93,8 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     let tenants = tenant::read(root, defaults);
     check_tenants(root, &mut listeners, &tenants);
     let log = log(root.table("log"));
-    let sandbox = sandbox(root.table("sandbox"));
+    let sandbox = sandbox::read(root.table("sandbox"));
+    let swap = sandbox::swap(root.table("swap"));
     let mut section = root.table("component");
     let component = component::read(&mut section, base, &trust);
     section.finish();
@@ -120,6 +118,7 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
         state: directory,
         sandbox,
         trust,
+        swap,
         component,
         control: socket,
         metrics: listen,
@@ -321,11 +320,4 @@ fn log(mut section: Section<'_>) -> Log {
     section.set(&mut log.level, "level", rule::choice(&LEVELS));
     section.finish();
     log
-}
-
-fn sandbox(mut section: Section<'_>) -> Sandbox {
-    let mut sandbox = Sandbox::default();
-    section.set(&mut sandbox.engine, "engine", rule::choice(&ENGINES));
-    section.finish();
-    sandbox
 }

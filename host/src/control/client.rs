@@ -14,6 +14,9 @@ use super::protocol::{Answer, Command, Line, Request, VERSION};
 /// How long a server may take for a line of its answer: longer than it waits for its mail store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The same if a component has to be compiled, tried and brought to all sessions.
+const SWAP_PATIENCE: Duration = Duration::from_mins(5);
+
 /// Octets of one line of an answer. A status names every listener.
 const LINE_OCTETS: u64 = 1024 * 1024;
 
@@ -52,13 +55,20 @@ pub fn ask<E: From<Error>>(
             answer @ (Answer::Status(_)
             | Answer::Session(_)
             | Answer::Tenant(_)
-            | Answer::Kicked(_)) => part(answer)?,
+            | Answer::Kicked(_)
+            | Answer::Swapped(_)
+            | Answer::Generation(_)
+            | Answer::Event(_)) => part(answer)?,
         }
     }
 }
 
 fn send(stream: &mut UnixStream, command: Command) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let patience = match &command {
+        Command::Swap(_) | Command::Rollback { .. } => SWAP_PATIENCE,
+        _ => PATIENCE,
+    };
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let request = Request {
         version: VERSION,

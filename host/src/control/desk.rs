@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, process, sync::Arc, time::SystemTime};
 use serde::Deserialize;
 use tracing::info;
 
+use super::rollout;
 use super::protocol::{
     Answer, Command, Request, Session, Share, States, Status, Tenant, Totals, VERSION, Whom,
 };
@@ -24,7 +25,7 @@ struct AnyVersion {
 }
 
 /// The answer to a request, whatever it is.
-pub(super) async fn answer(line: &[u8], operations: &Operations) -> Vec<Answer> {
+pub(super) async fn answer(line: &[u8], who: &str, operations: &Operations) -> Vec<Answer> {
     let command = match read(line) {
         Ok(command) => command,
         Err(why) => return refuse(&why),
@@ -37,6 +38,18 @@ pub(super) async fn answer(line: &[u8], operations: &Operations) -> Vec<Answer> 
             Ok(kicked) => kicked,
             Err(why) => return refuse(why),
         },
+        Command::Swap(swap) => match rollout::swap(swap, who, operations).await {
+            Ok(swapped) => swapped,
+            Err(why) => return refuse(&why.to_string()),
+        },
+        Command::Rollback { tenant } => {
+            match rollout::roll_back(tenant.as_deref(), who, operations).await {
+                Ok(swapped) => swapped,
+                Err(why) => return refuse(&why.to_string()),
+            }
+        }
+        Command::Generations => rollout::generations(operations),
+        Command::History => rollout::history(operations),
     };
     answers.push(Answer::Done);
     answers
@@ -126,6 +139,7 @@ fn session(view: View, now: u64) -> Session {
         user: view.user.map(String::from),
         state: view.state.word().to_owned(),
         component: view.component.map(|component| component.to_string()),
+        parked: view.is_parked,
         memory: view.memory as u64,
         computed: u64::try_from(view.computed.as_micros()).unwrap_or(u64::MAX),
         octets_in: view.octets_in,

@@ -7,6 +7,7 @@
 pub mod client;
 mod desk;
 pub mod protocol;
+mod rollout;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -117,10 +118,11 @@ impl Control {
 }
 
 async fn serve_one(mut stream: UnixStream, operations: &Operations) -> io::Result<()> {
+    let who = who(&stream);
     let (reader, writer) = stream.split();
     let mut writer = BufWriter::new(writer);
     let answers = match timeout(PATIENCE, request(reader)).await {
-        Ok(Ok(line)) => desk::answer(&line, operations).await,
+        Ok(Ok(line)) => desk::answer(&line, &who, operations).await,
         Ok(Err(error)) => return Err(error),
         Err(_) => desk::refuse("no request came in time"),
     };
@@ -128,6 +130,12 @@ async fn serve_one(mut stream: UnixStream, operations: &Operations) -> io::Resul
         send(&mut writer, answer).await?;
     }
     timeout(PATIENCE, writer.flush()).await?
+}
+
+/// Whoever is at the other end, for the history: a user of the system.
+fn who(stream: &UnixStream) -> String {
+    let credentials = stream.peer_cred();
+    credentials.map_or_else(|_| "?".to_owned(), |who| format!("uid {}", who.uid()))
 }
 
 /// A line, or as much of one as there is before the client ends or the bound is reached.

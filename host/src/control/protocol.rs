@@ -4,7 +4,11 @@
 //! last of which is [`Answer::Done`] or [`Answer::Error`], and closes. Fields may be added without
 //! a new version, and a client ignores those that it does not know.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
+
+pub use crate::rollout::Event;
 
 /// The version that is spoken.
 pub const VERSION: u32 = 1;
@@ -31,6 +35,44 @@ pub enum Command {
     Kick(Whom),
     /// An [`Answer::Tenant`] for each tenant.
     Tenants,
+    /// An [`Answer::Swapped`] for each tenant whose sessions get another component.
+    Swap(Swap),
+    /// An [`Answer::Swapped`] for each tenant whose sessions get their component of before.
+    Rollback {
+        /// Whose sessions; of all who run the server's own component if nothing is said.
+        tenant: Option<String>,
+    },
+    /// An [`Answer::Generation`] for each component in use.
+    Generations,
+    /// An [`Answer::Event`] for each thing that was done with components, the oldest first.
+    History,
+}
+
+/// A component that sessions are to be in.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Swap {
+    /// The component, an absolute path of the server's.
+    pub file: PathBuf,
+    /// Its SHA-256 in hex, if it has to be that one.
+    pub sha256: Option<String>,
+    /// Whether it may import WASI.
+    pub wasi: bool,
+    /// Whose sessions; of all who run the server's own component if nothing is said.
+    pub tenant: Option<String>,
+    /// Whose of them first, if not all at once.
+    pub canary: Option<Canary>,
+    /// Whether to answer only when the open sessions have moved.
+    pub wait: bool,
+}
+
+/// Whose sessions get a component first.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Canary {
+    /// So many of a hundred.
+    Percent(u8),
+    /// Those of these users.
+    Users(Vec<String>),
 }
 
 /// Which sessions are to be ended.
@@ -66,6 +108,12 @@ pub enum Answer {
     Tenant(Tenant),
     /// The id of a session that was ended.
     Kicked(String),
+    /// Where the sessions of a tenant are.
+    Swapped(Swapped),
+    /// A component in use.
+    Generation(Generation),
+    /// Something that was done with a component.
+    Event(Event),
     /// There is no more, and nothing went wrong.
     Done,
     /// It can not be done, and why.
@@ -159,6 +207,9 @@ pub struct Session {
     pub state: String,
     /// SHA-256 of the component that it runs in.
     pub component: Option<String>,
+    /// Whether it is parked, in no cell.
+    #[serde(default)]
+    pub parked: bool,
     /// Octets of linear memory of its cell.
     pub memory: u64,
     /// How long the component has computed for it, in microseconds.
@@ -180,6 +231,54 @@ pub struct Tenant {
     pub logins: u64,
     /// Octets of linear memory of its cells.
     pub memory: u64,
+}
+
+/// Where the sessions of a tenant are, after a swap or a rollback.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Swapped {
+    /// Whose they are; `*` for connections that are nobody's yet.
+    pub tenant: String,
+    /// The generation where they belong.
+    pub generation: u64,
+    /// SHA-256 of its component.
+    pub component: String,
+    /// Sessions that are there.
+    pub there: u64,
+    /// Of those, sessions that came from another generation.
+    pub moved: u64,
+    /// Sessions that are in another generation.
+    pub behind: u64,
+    /// Sessions that were refused and stay where they are.
+    pub refused: u64,
+    /// Why, of one of them.
+    pub cause: Option<String>,
+}
+
+/// A component in use.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Generation {
+    /// Whose sessions are in it; `*` for connections that are nobody's yet.
+    pub tenant: String,
+    /// Its number among those of the tenant.
+    pub generation: u64,
+    /// `current`, `canary`, `previous` or `retired`.
+    pub standing: String,
+    /// SHA-256 of the component.
+    pub component: String,
+    /// Since when, in seconds since 1970-01-01 UTC.
+    pub since: u64,
+    /// Sessions in it, parked ones too.
+    pub sessions: u64,
+    /// Calls that it has answered.
+    pub calls: u64,
+    /// Of those, with an error reply.
+    pub error_replies: u64,
+    /// Sessions that came from another generation.
+    pub moved: u64,
+    /// Sessions that it refused.
+    pub refused: u64,
+    /// Calls that failed.
+    pub failures: u64,
 }
 
 impl Line {

@@ -211,6 +211,13 @@ impl SessionIds {
 }
 
 impl SessionId {
+    /// A number below 100 that is always the same for a session, and evenly spread over all.
+    pub(crate) fn spread(self) -> u8 {
+        // Multiplied by 2^64 divided by the golden ratio; the highest bits are mixed best.
+        let mixed = self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        u8::try_from(mixed % 100).unwrap_or_default()
+    }
+
     /// The id that displays as this text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_id = text.len() == 16 && text.bytes().all(|octet| octet.is_ascii_hexdigit());

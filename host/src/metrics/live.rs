@@ -106,16 +106,18 @@ impl fmt::Debug for Live {
 }
 
 fn cells(encoder: &mut DescriptorEncoder<'_>, views: &[View]) -> fmt::Result {
-    let cells = views.iter().filter(|view| view.component.is_some());
-    let (mut count, mut memory) = (0_u64, 0_u64);
-    for cell in cells {
-        count += 1;
-        memory += cell.memory as u64;
+    let sessions = views.iter().filter(|view| view.component.is_some());
+    let (mut active, mut parked, mut memory) = (0_u64, 0_u64, 0_u64);
+    for session in sessions {
+        *if session.is_parked { &mut parked } else { &mut active } += 1;
+        memory += session.memory as u64;
     }
-    let help = "Component instances that there are now.";
+    let help = "Sessions in a component instance, and sessions parked outside of any.";
     let mut family = encoder.encode_descriptor("wasm_cells", help, None, MetricType::Gauge)?;
-    let labels = [("state", "active")];
-    ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+    for (state, count) in [("active", active), ("parked", parked)] {
+        let labels = [("state", state)];
+        ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+    }
     let help = "Octets of linear memory of all component instances.";
     gauge(encoder, "wasm_cells_memory_bytes", help, memory)
 }

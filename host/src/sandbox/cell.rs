@@ -20,6 +20,7 @@ use super::{
     budget::Budget,
     engine::TICK,
     limits::{self, Limit, Limits},
+    retreat::Rescued,
     wasi::Wasi,
 };
 use crate::capability::{self, Grant};
@@ -73,7 +74,7 @@ pub(super) enum Calling {
     Lines { has_quit: bool },
     /// `more`.
     More,
-    /// `resume`: what it drops is kept for another component.
+    /// `resume`.
     Resume,
     /// Any other.
     Other,
@@ -92,25 +93,17 @@ pub(super) struct Cell {
     pub(super) has_open_message: bool,
     /// The maildrop has been committed: there is nothing left but to close.
     pub(super) committed: bool,
-    /// What a guest that resumes a session has let go of.
+    /// What the session can be taken back with.
     pub(super) rescued: Rescued,
     /// What the host keeps for a component that calls WASI.
     pub(super) wasi: Option<Box<Wasi>>,
     terms: Terms,
     memory: usize,
     table_elements: usize,
-    /// Time that the guest has computed in the calls before this one.
+    /// Time that the session's guests have computed in the calls before this one.
     computed: Duration,
     answer: Answer,
     call: Call,
-}
-
-/// Capabilities that came with a parked session, if the guest dropped them at once.
-#[derive(Default)]
-pub(super) struct Rescued {
-    pub(super) maildrop: Option<Grant>,
-    pub(super) message: Option<Box<dyn capability::Message>>,
-    pub(super) exchange: Option<Box<dyn capability::Exchange>>,
 }
 
 /// The answer that is being given, from `lines` on.
@@ -242,9 +235,14 @@ impl Cell {
         self.memory
     }
 
-    /// Time that the guest has computed in all calls that are over.
+    /// Time that the session's guests have computed in all calls that are over.
     pub(super) fn computed(&self) -> Duration {
         self.computed
+    }
+
+    /// The session has computed for so long in the cells before this one.
+    pub(super) fn has_computed(&mut self, before: Duration) {
+        self.computed += before;
     }
 
     /// What the limits are, and who is charged.

@@ -112,6 +112,7 @@ impl mail::HostMaildrop for Cell {
         };
         let count = u32::try_from(deleted.len()).unwrap_or(u32::MAX);
         self.committed = true;
+        self.rescued.give_up();
         let started = Instant::now();
         let committed = maildrop.commit(deleted).await;
         self.spent_in_host(started.elapsed());
@@ -124,10 +125,8 @@ impl mail::HostMaildrop for Cell {
 
     fn drop(&mut self, this: Resource<Maildrop>) -> wasmtime::Result<()> {
         self.begin_import()?;
-        let Maildrop(grant) = self.table.delete(this)?;
-        if self.calling() == Calling::Resume {
-            self.rescued.maildrop = Some(grant);
-        }
+        let (rep, Maildrop(grant)) = (this.rep(), self.table.delete(this)?);
+        self.rescued.keep_maildrop(rep, grant);
         Ok(())
     }
 }
@@ -148,6 +147,9 @@ impl mail::HostMessage for Cell {
         let read = self.table.get_mut(&this)?.0.read(max).await;
         self.usage.is_broken = read.is_err();
         self.lent_octets(read.as_ref().map_or(0, Vec::len));
+        if let Ok(octets) = &read {
+            self.rescued.was_read(this.rep(), octets);
+        }
         match read.as_ref().map(Vec::len) {
             Ok(0) => self.usage.finished(),
             Ok(octets) => self.usage.read(u64::try_from(octets)?),
@@ -159,11 +161,9 @@ impl mail::HostMessage for Cell {
 
     fn drop(&mut self, this: Resource<Message>) -> wasmtime::Result<()> {
         self.begin_import()?;
-        let Message(message) = self.table.delete(this)?;
+        let (rep, Message(message)) = (this.rep(), self.table.delete(this)?);
         self.has_open_message = false;
-        if self.calling() == Calling::Resume {
-            self.rescued.message = Some(message);
-        }
+        self.rescued.keep_message(rep, message);
         Ok(())
     }
 }
@@ -234,10 +234,8 @@ impl auth::HostExchange for Cell {
 
     fn drop(&mut self, this: Resource<Exchange>) -> wasmtime::Result<()> {
         self.begin_import()?;
-        let Exchange { exchange, .. } = self.table.delete(this)?;
-        if self.calling() == Calling::Resume {
-            self.rescued.exchange = Some(exchange);
-        }
+        let (rep, Exchange { exchange, .. }) = (this.rep(), self.table.delete(this)?);
+        self.rescued.keep_exchange(rep, exchange);
         Ok(())
     }
 }
@@ -252,6 +250,7 @@ impl Cell {
         if !matches!(self.calling(), Calling::Lines { .. }) {
             return Err(self.breach("a login that no line asked for"));
         }
+        self.rescued.give_up();
         Ok(())
     }
 

@@ -16,7 +16,8 @@ use super::{
     bindings::{Pop3Session, wit},
     cell::{Calling, Cell},
     convert::{self, Asked},
-    park::{self, NotResumed},
+    park::{self, NotMoved},
+    retreat,
 };
 use crate::capability;
 
@@ -66,19 +67,19 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NotResumed`]: the component does not take it.
+    /// [`NotMoved`]: the component does not take it.
     pub(super) async fn resume(
         version: Arc<Version>,
         login: Box<dyn capability::Login>,
         parked: Parked,
         connection: &Connection,
         terms: Terms,
-    ) -> Result<Self, NotResumed> {
+    ) -> Result<Self, NotMoved> {
         let (mut store, guest) = match instantiate(&version, login, terms).await {
             Ok(instance) => instance,
-            Err(error) => return Err(NotResumed::new(error, parked)),
+            Err(error) => return Err(NotMoved::new(error, parked)),
         };
-        let (lent, parked) = park::admit(store.data_mut(), parked);
+        let parked = park::admit(store.data_mut(), parked);
         match call_resume(&mut store, &guest, &parked, connection).await {
             Ok(session) => Ok(Self {
                 store,
@@ -86,8 +87,36 @@ impl Session {
                 session,
                 version,
             }),
-            Err(error) => Err(NotResumed::new(error, lent.rescue(store.data_mut()))),
+            Err(error) => Err(NotMoved {
+                error,
+                parked: retreat::rescue(store.data_mut()).map(Box::new),
+            }),
         }
+    }
+
+    /// Makes sure that the session can be taken back as it is now if the next call fails. It is
+    /// suspended, and resumed where it is.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error`] of the guest; the session is over, unless [`retreat`](Self::retreat) has it.
+    pub async fn checkpoint(&mut self, connection: &Connection) -> Result<(), Error> {
+        if self.store.data().rescued.is_possible() {
+            return Ok(());
+        }
+        let parked = self.call_suspend().await?;
+        let cell = self.store.data_mut();
+        park::check_state(cell, &parked)?;
+        park::remember(cell, &parked);
+        self.session = call_resume(&mut self.store, &self.guest, &parked, connection).await?;
+        Ok(())
+    }
+
+    /// The session as it was before the call that has failed; `None` if there was no
+    /// [`checkpoint`](Self::checkpoint) and no `resume` before that call, or if the call has made a
+    /// claim to be a user or a commit.
+    pub fn retreat(mut self) -> Option<Parked> {
+        retreat::rescue(self.store.data_mut())
     }
 
     /// The greeting. Called once, and first.
@@ -117,7 +146,8 @@ impl Session {
         let step = timeout(line_time, step).await;
         let step = settle(&mut self.store, step)?;
         let step = convert::step(step, Asked::Lines(lines, max))?;
-        self.check_end(step)
+        self.check_end(&step)?;
+        Ok(self.done(step))
     }
 
     /// About `max` further octets of the answer, after a step whose `next` was [`Next::More`].
@@ -135,7 +165,8 @@ impl Session {
         let step = settle(&mut self.store, step)?;
         let step = convert::step(step, Asked::More(max))?;
         self.store.data_mut().went_on(step.output.len())?;
-        self.check_end(step)
+        self.check_end(&step)?;
+        Ok(self.done(step))
     }
 
     /// What the session says to a line that was too long.
@@ -149,21 +180,37 @@ impl Session {
         let step = session.call_overlong(&mut self.store, self.session);
         let step = timeout(line_time, step).await;
         let step = settle(&mut self.store, step)?;
-        convert::step(step, Asked::Fixed)
+        let step = convert::step(step, Asked::Fixed)?;
+        Ok(self.done(step))
     }
 
     /// Takes the session out of its cell, as a value.
     ///
     /// # Errors
     ///
-    /// An [`Error`] of the guest; the session is over and its maildrop released.
-    pub async fn suspend(mut self) -> Result<Parked, Error> {
+    /// [`NotMoved`] with an [`Error`] of the guest; unless it gives the session back, that is over
+    /// and its maildrop released.
+    pub async fn suspend(mut self) -> Result<Parked, NotMoved> {
+        let suspended = self.call_suspend().await;
+        let cell = self.store.data_mut();
+        match suspended {
+            Ok(parked) => park::release(cell, parked).map_err(|error| NotMoved {
+                error,
+                parked: None,
+            }),
+            Err(error) => Err(NotMoved {
+                error,
+                parked: retreat::rescue(cell).map(Box::new),
+            }),
+        }
+    }
+
+    async fn call_suspend(&mut self) -> Result<wit::Parked, Error> {
         let line_time = begin(&mut self.store, Calling::Other);
         let session = self.guest.popcell_pop3_session().session();
         let parked = session.call_suspend(&mut self.store, self.session);
         let parked = timeout(line_time, parked).await;
-        let parked = settle(&mut self.store, parked)?;
-        park::release(self.store.data_mut(), parked)
+        settle(&mut self.store, parked)
     }
 
     /// Puts the session under other terms, those of the tenant that its user turned out to belong
@@ -183,7 +230,7 @@ impl Session {
     }
 
     /// The component that it runs in.
-    pub fn version(&self) -> &Version {
+    pub fn version(&self) -> &Arc<Version> {
         &self.version
     }
 
@@ -192,7 +239,7 @@ impl Session {
         self.store.data().memory()
     }
 
-    /// Time that its guest has computed so far, in this cell.
+    /// Time that its guests have computed so far.
     pub fn computed(&self) -> Duration {
         self.store.data().computed()
     }
@@ -207,12 +254,18 @@ impl Session {
     }
 
     /// After a commit there is nothing to do but to say so and close.
-    fn check_end(&self, step: Step) -> Result<Step, Error> {
+    fn check_end(&self, step: &Step) -> Result<(), Error> {
         let is_end = matches!(step.next, Next::Close | Next::Abort);
         if self.store.data().committed && !is_end {
             return Err(Error::Contract("a session that goes on after its commit"));
         }
-        Ok(step)
+        Ok(())
+    }
+
+    /// The call is over as it should be: there is no way back behind it.
+    fn done(&mut self, step: Step) -> Step {
+        self.store.data_mut().rescued.give_up();
+        step
     }
 }
 

@@ -23,10 +23,11 @@ mod instance;
 mod limits;
 mod park;
 mod registry;
+mod retreat;
 mod usage;
 mod wasi;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use self::{
     budget::Budget,
@@ -34,7 +35,7 @@ pub use self::{
     engine::{Engine, EngineOptions},
     instance::Session,
     limits::{Limit, Limits},
-    park::NotResumed,
+    park::NotMoved,
     registry::{Version, digest},
     usage::{Read, Usage},
     wasi::Permission,
@@ -93,6 +94,24 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the component is to blame, and not the operator, the system or we.
+    pub fn is_components_fault(&self) -> bool {
+        match self {
+            Self::Contract(_) | Self::Trap(_) => true,
+            // What the others of its tenant have is not its fault.
+            Self::Limit(limit) => !matches!(limit, Limit::TenantMemory(_)),
+            Self::Component(_)
+            | Self::Engine(_)
+            | Self::Executable
+            | Self::Exhausted
+            | Self::Lost
+            | Self::Refused(_)
+            | Self::Wasi { .. } => false,
+        }
+    }
+}
+
 /// What is known of a connection before its first line. Bounds are in `wit/pop3.wit`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Connection {
@@ -142,6 +161,14 @@ pub struct Step {
     pub next: Next,
 }
 
+impl Step {
+    /// Whether the first answer is an error (RFC 1939 §3). Says how a component does, and decides
+    /// nothing about a session.
+    pub fn is_error_reply(&self) -> bool {
+        self.output.starts_with(b"-ERR")
+    }
+}
+
 /// A session outside of any cell: bytes and capabilities.
 pub struct Parked {
     /// Belongs to the component; holds no secret.
@@ -156,6 +183,8 @@ pub struct Parked {
     pub is_logged_in: bool,
     /// What the session has done so far.
     pub usage: Usage,
+    /// How long its guests have computed so far.
+    pub computed: Duration,
 }
 
 impl std::fmt::Debug for Parked {
@@ -172,6 +201,7 @@ pub struct Sandbox {
     registry: Registry,
     terms: Terms,
     most_memory: usize,
+    cells: u32,
     // Behind the registry: the clock stops when the last component is gone.
     _clock: EpochClock,
 }
@@ -215,6 +245,7 @@ impl Sandbox {
                 budget: Arc::new(Budget::new(usize::MAX, None)),
             },
             most_memory: options.cell_memory,
+            cells: options.cells,
             _clock: clock,
         })
     }
@@ -268,7 +299,7 @@ impl Sandbox {
         login: Box<dyn capability::Login>,
         parked: Parked,
         connection: &Connection,
-    ) -> Result<Session, NotResumed> {
+    ) -> Result<Session, NotMoved> {
         self.resume_in(
             self.version(),
             self.terms.clone(),
@@ -283,7 +314,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// [`NotResumed`] gives the session back as it was: to end it, or to try elsewhere.
+    /// [`NotMoved`] gives the session back as it was: to end it, or to try elsewhere.
     pub async fn resume_in(
         &self,
         version: Arc<Version>,
@@ -291,7 +322,7 @@ impl Sandbox {
         login: Box<dyn capability::Login>,
         parked: Parked,
         connection: &Connection,
-    ) -> Result<Session, NotResumed> {
+    ) -> Result<Session, NotMoved> {
         Session::resume(version, login, parked, connection, terms).await
     }
 
@@ -307,6 +338,11 @@ impl Sandbox {
     /// Octets of memory that the largest cell may have, whatever its terms are.
     pub fn most_memory(&self) -> usize {
         self.most_memory
+    }
+
+    /// Cells that may be alive at once.
+    pub fn cells(&self) -> u32 {
+        self.cells
     }
 
     /// The component of new sessions.

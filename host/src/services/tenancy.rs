@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use super::{Error, database, load, mailbox};
+use super::{Error, changes::{Brought, Changes}, database, load, mailbox};
 use crate::{
     auth::{Auth, attempts::Attempts, hasher::Hasher, sasl::Mechanism},
     config::{self, Apop, Component, Config, Share},
     login::{LoginContext, quota::Quota},
     mailbox::Mailbox,
     retention::Retention,
+    rollout::{FRONT, Track},
     sandbox::{Budget, Sandbox, Terms, Version},
     tenant::{DEFAULT, SessionPolicy, Tenant, Tenants},
 };
@@ -29,36 +30,45 @@ pub(super) struct Commons {
 pub struct Tenancy {
     commons: Commons,
     tenants: Arc<ArcSwap<Tenants>>,
-    current: Mutex<Vec<Known>>,
+    current: Mutex<Current>,
+}
+
+/// What there is.
+struct Current {
+    tenants: Vec<Known>,
+    /// Of connections that are nobody's yet.
+    front: Configured,
 }
 
 /// A tenant, and what it was made of.
 #[derive(Clone)]
-struct Known {
-    config: config::Tenant,
-    tenant: Arc<Tenant>,
+pub(super) struct Known {
+    pub(super) config: config::Tenant,
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) component: Configured,
 }
 
-/// What another configuration has changed, by name.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Changes {
-    /// Tenants that were not there before.
-    pub added: Vec<String>,
-    /// Tenants that are not what they were.
-    pub changed: Vec<String>,
-    /// Tenants that are gone. Their open sessions are not.
-    pub removed: Vec<String>,
+/// The components of a tenant, and the one that the configuration names.
+#[derive(Clone)]
+pub(super) struct Configured {
+    track: Arc<Track>,
+    pub(super) version: Arc<Version>,
 }
 
 impl Tenancy {
     /// Opens all tenants of a configuration.
     pub(super) fn open(config: &Config, commons: Commons) -> Result<Self, Error> {
         let made = make(config, &commons, &[])?;
-        let tenants = gather(config, &commons, &made)?;
+        let version = server_version(config, &commons)?;
+        let front = Configured::new(version);
+        let tenants = gather(config, &front, &made)?;
         Ok(Self {
             commons,
             tenants: Arc::new(ArcSwap::from_pointee(tenants)),
-            current: Mutex::new(made),
+            current: Mutex::new(Current {
+                tenants: made,
+                front,
+            }),
         })
     }
 
@@ -74,37 +84,36 @@ impl Tenancy {
     /// See [`Error`]; nothing has changed then.
     pub fn replace(&self, config: &Config) -> Result<Changes, Error> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = make(config, &self.commons, &current)?;
-        let tenants = gather(config, &self.commons, &made)?;
-        let changes = Changes::between(&current, &made);
+        let made = make(config, &self.commons, &current.tenants)?;
+        let version = server_version(config, &self.commons)?;
+        let front = Configured {
+            track: Arc::clone(&current.front.track),
+            version,
+        };
+        let tenants = gather(config, &front, &made)?;
+        let mut changes = Changes::between(&current.tenants, &made);
+        if !front.version.is_same(&current.front.version) {
+            changes.components.push(front.brought(FRONT));
+        }
         self.tenants.store(Arc::new(tenants));
-        *current = made;
+        *current = Current {
+            tenants: made,
+            front,
+        };
         Ok(changes)
     }
 }
 
-impl Changes {
-    fn between(before: &[Known], after: &[Known]) -> Self {
-        let find = |list: &[Known], name: &str| {
-            let known = list.iter().find(|known| known.config.name == name);
-            known.map(|known| Arc::clone(&known.tenant))
-        };
-        let mut changes = Self::default();
-        for Known { config, tenant } in after {
-            match find(before, &config.name) {
-                None => changes.added.push(config.name.clone()),
-                Some(old) if !Arc::ptr_eq(&old, tenant) => {
-                    changes.changed.push(config.name.clone())
-                }
-                Some(_) => {}
-            }
-        }
-        for Known { config, .. } in before {
-            if find(after, &config.name).is_none() {
-                changes.removed.push(config.name.clone());
-            }
-        }
-        changes
+impl Configured {
+    /// A track that begins with what the configuration names.
+    fn new(version: Arc<Version>) -> Self {
+        let track = Arc::new(Track::new(Arc::clone(&version)));
+        Self { track, version }
+    }
+
+    pub(super) fn brought(&self, tenant: &str) -> Brought {
+        let Self { track, version } = self;
+        (tenant.to_owned(), Arc::clone(track), Arc::clone(version))
     }
 }
 
@@ -118,16 +127,14 @@ fn make(config: &Config, commons: &Commons, before: &[Known]) -> Result<Vec<Know
     all(config)
         .iter()
         .map(|wanted| {
-            let tenant = one(wanted, config, commons, before);
-            let tenant = tenant.map_err(|cause| match &*wanted.name {
+            let made = one(wanted, config, commons, before);
+            made.map_err(|cause| match &*wanted.name {
                 DEFAULT => cause,
                 name => Error::Tenant {
                     name: name.to_owned(),
                     cause: Box::new(cause),
                 },
-            })?;
-            let config = wanted.clone();
-            Ok(Known { config, tenant })
+            })
         })
         .collect()
 }
@@ -158,14 +165,21 @@ fn one(
     config: &Config,
     commons: &Commons,
     before: &[Known],
-) -> Result<Arc<Tenant>, Error> {
+) -> Result<Known, Error> {
     let version = version(wanted, config, commons)?;
     let known = before.iter().find(|known| known.config.name == wanted.name);
-    if let Some(known) = known
-        && known.config == *wanted
-        && known.tenant.policy.version.is_same(&version)
-    {
-        return Ok(Arc::clone(&known.tenant));
+    let component = match known {
+        Some(known) => Configured {
+            track: Arc::clone(&known.component.track),
+            version,
+        },
+        None => Configured::new(version),
+    };
+    if let Some(known) = known.filter(|known| known.config == *wanted) {
+        return Ok(Known {
+            component,
+            ..known.clone()
+        });
     }
     let most = commons.sandbox.most_memory();
     if wanted.cell.memory > most {
@@ -188,7 +202,8 @@ fn one(
         limits: wanted.cell,
         budget,
     };
-    let policy = Arc::new(policy(&wanted.session, version, terms)?);
+    let track = Arc::clone(&component.track);
+    let policy = Arc::new(policy(&wanted.session, track, terms)?);
     let backends = (
         database(&wanted.users, wanted.oauth.as_ref(), &commons.hasher)?,
         mailbox(&wanted.mailbox)?,
@@ -201,14 +216,20 @@ fn one(
     )?;
     let attempts = Arc::clone(&commons.attempts);
     let login = context(wanted, config, backends, attempts, &policy, quota);
-    Ok(Arc::new(Tenant {
+    let tenant = Tenant {
         domains: wanted.domains.clone(),
         login: Arc::new(login),
         policy,
-    }))
+        has_own_component: wanted.component.is_some(),
+    };
+    Ok(Known {
+        config: wanted.clone(),
+        tenant: Arc::new(tenant),
+        component,
+    })
 }
 
-fn gather(config: &Config, commons: &Commons, made: &[Known]) -> Result<Tenants, Error> {
+fn gather(config: &Config, front: &Configured, made: &[Known]) -> Result<Tenants, Error> {
     let is_default = |known: &&Known| known.config.name == DEFAULT;
     let default = made.iter().find(is_default);
     let default = default.map(|known| Arc::clone(&known.tenant));
@@ -222,8 +243,8 @@ fn gather(config: &Config, commons: &Commons, made: &[Known]) -> Result<Tenants,
                 limits: config.limits.cell,
                 budget: Arc::new(Budget::new(usize::MAX, None)),
             };
-            let version = server_version(config, commons)?;
-            Arc::new(policy(&config.session, version, terms)?)
+            let track = Arc::clone(&front.track);
+            Arc::new(policy(&config.session, track, terms)?)
         }
     };
     Ok(Tenants::new(front, default, named)?)
@@ -240,7 +261,8 @@ pub(super) fn single(
     let terms = sandbox.terms().clone();
     let expire = config.session.expire;
     Retention::new(Arc::clone(&auth), Arc::clone(&mailbox), expire)?;
-    let policy = Arc::new(policy(&config.session, sandbox.version(), terms)?);
+    let track = Arc::new(Track::new(sandbox.version()));
+    let policy = Arc::new(policy(&config.session, track, terms)?);
     let quota = Arc::new(Quota::new(config.limits.share.quota));
     let login = LoginContext {
         tenant: "".into(),
@@ -259,6 +281,7 @@ pub(super) fn single(
         domains: Vec::new(),
         login: Arc::new(login),
         policy: Arc::clone(&policy),
+        has_own_component: false,
     };
     Ok(Tenants::new(policy, Some(Arc::new(tenant)), Vec::new())?)
 }
@@ -293,7 +316,7 @@ fn context(
 /// What sessions are served with.
 fn policy(
     session: &config::Session,
-    version: Arc<Version>,
+    track: Arc<Track>,
     terms: Terms,
 ) -> Result<SessionPolicy, Error> {
     let mechanisms = session
@@ -305,7 +328,7 @@ fn policy(
         apop: session.apop != Apop::Never,
         mechanisms: mechanisms.collect::<Result<_, _>>()?,
         announce: session.announce().into(),
-        version,
+        track,
         terms,
     })
 }

@@ -8,7 +8,8 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use crate::{
     auth::{Need, policy::Extremes, sasl::Mechanism},
     login::{self, Found, LoginContext, Realms},
-    sandbox::{Terms, Version},
+    rollout::Track,
+    sandbox::Terms,
 };
 
 #[cfg(test)]
@@ -28,8 +29,8 @@ pub struct SessionPolicy {
     pub mechanisms: Vec<&'static Mechanism>,
     /// Capability lines of whoever has none of their own.
     pub announce: Arc<[String]>,
-    /// The component.
-    pub version: Arc<Version>,
+    /// The component, and those before and behind it.
+    pub track: Arc<Track>,
     /// What its cells may use up, and who is charged.
     pub terms: Terms,
 }
@@ -42,6 +43,8 @@ pub struct Tenant {
     pub login: Arc<LoginContext>,
     /// What their sessions are served with.
     pub policy: Arc<SessionPolicy>,
+    /// Whether their component is another one than the server's.
+    pub has_own_component: bool,
 }
 
 /// All tenants of a server, as of one reading of its configuration.

@@ -49,7 +49,7 @@ impl Setting {
             apop: false,
             mechanisms: Vec::new(),
             announce: Arc::new(["EXPIRE NEVER".to_owned()]),
-            version: sandbox.version(),
+            track: Arc::new(Track::new(sandbox.version())),
             terms: sandbox.terms().clone(),
         };
         Self {
@@ -75,6 +75,7 @@ impl Setting {
                 quota: Arc::default(),
             }),
             policy: Arc::clone(&self.front),
+            has_own_component: false,
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What a guest says of itself then is as hostile as everything else.
 
-use popcell::sandbox::{Error, NotResumed, Sandbox, Session};
+use popcell::sandbox::{Error, NotMoved, Sandbox, Session};
 use popcell_tests::{fake::World, sandboxed};
 
 use super::{
@@ -64,7 +64,7 @@ fn a_session_that_is_refused_goes_on_elsewhere_as_it_was() {
             }
             let parked = session.suspend().await.unwrap();
             let refused = PATIENT.resume(world.host().lend(), parked, &connection);
-            let mut parked = refused.await.unwrap_err().parked;
+            let mut parked = refused.await.unwrap_err().parked.unwrap();
             assert!(world.is_locked(0), "{order}");
             // What it was told to do with itself is its state; another component has no ear for it.
             parked.state.clear();
@@ -117,7 +117,7 @@ pub(super) async fn park(
     session: Session,
 ) -> Result<Session, Error> {
     let connection = sandboxed::connection(&world.scene().connection);
-    let parked = session.suspend().await?;
+    let parked = session.suspend().await.map_err(|lost| lost.error)?;
     let resumed = sandbox.resume(world.host().lend(), parked, &connection);
-    resumed.await.map_err(|NotResumed { error, .. }| error)
+    resumed.await.map_err(|NotMoved { error, .. }| error)
 }
