@@ -34,6 +34,9 @@ pub struct Options {
     pub signature: Option<PathBuf>,
     /// Whether it may import WASI, of which clocks and randomness work.
     pub wasi: bool,
+    /// Whether it has to speak POP3 as the dialogues of `popcell component test` before it takes over
+    /// open sessions.
+    pub rehearse: bool,
 }
 
 /// Whose components are taken.
@@ -139,6 +142,7 @@ impl Options {
             sha256: None,
             signature: None,
             wasi: false,
+            rehearse: true,
         }
     }
 
@@ -228,6 +232,30 @@ pub fn load(options: &Options, trust: &Trust) -> Result<Vec<u8>, Error> {
         Err(error) => return Err(error),
     }
     Ok(wasm)
+}
+
+/// The key that made the signature beside a component, or says that it did: nothing is verified.
+/// `None` if there is no signature.
+///
+/// # Errors
+///
+/// [`Error::Garbled`] and [`Error::Unreadable`].
+pub fn signer(options: &Options) -> Result<Option<KeyId>, Error> {
+    let signature = options.signature();
+    let text = match read(&signature, MAX_SIGNATURE_OCTETS) {
+        Err(Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        text => text?,
+    };
+    let line = str::from_utf8(&text).ok();
+    let line = line.and_then(|text| text.lines().nth(1));
+    line.and_then(KeyId::of)
+        .map(Some)
+        .ok_or_else(|| Error::Garbled {
+            path: options.file.clone(),
+            signature,
+        })
 }
 
 fn verify(wasm: &[u8], text: &[u8], options: &Options, trust: &Trust) -> Result<(), Error> {

@@ -50,6 +50,7 @@ pub(super) fn swap(wanted: args::Wanted, asked: &Ask) -> Result<(), Failure> {
         file,
         sha256: wanted.sha256,
         wasi: wanted.wasi,
+        rehearse: !wanted.unrehearsed,
         tenant: wanted.tenant,
         canary: wanted.canary,
         wait: wanted.wait,

@@ -57,6 +57,8 @@ pub struct Swap {
     pub sha256: Option<String>,
     /// Whether it may import WASI.
     pub wasi: bool,
+    /// Whether it has to speak POP3 as the dialogues of `popcell component test`.
+    pub rehearse: bool,
     /// Whose sessions; of all who run the server's own component if nothing is said.
     pub tenant: Option<String>,
     /// Whose of them first, if not all at once.

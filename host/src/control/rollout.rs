@@ -16,6 +16,7 @@ pub(super) async fn swap(
     let component = Options {
         sha256: swap.sha256,
         wasi: swap.wasi,
+        rehearse: swap.rehearse,
         ..Options::new(swap.file)
     };
     let canary = swap.canary.map(|canary| match canary {

@@ -10,6 +10,7 @@ mod order;
 mod probation;
 mod sample;
 mod track;
+mod vetting;
 
 use std::{
     io,
@@ -22,7 +23,7 @@ use arc_swap::ArcSwap;
 use tokio::{sync::Mutex, task, time::sleep};
 use tracing::warn;
 
-use self::{history::History, sample::Sample};
+use self::history::History;
 pub use self::{
     generation::{Generation, Tallied},
     history::Event,
@@ -32,17 +33,15 @@ pub use self::{
 };
 pub(crate) use self::{generation::Member, track::Traveller};
 use crate::{
-    component::{self, Trust},
-    sandbox::{self, Permission, Sandbox, Version},
+    component::Trust,
+    sandbox::{Sandbox, Version},
+    services::Brought,
     sessions::{Entry, Sessions},
     tenant::Tenants,
 };
 
 /// The name under which sessions are listed that no tenant has been found for yet.
 pub const FRONT: &str = "*";
-
-/// Sessions that a component is tried with before it gets any.
-const SAMPLE: usize = 16;
 
 /// Sessions that are told at a time that they belong elsewhere, and the pause behind them: nobody's
 /// command waits behind the moves of all.
@@ -134,25 +133,30 @@ impl Rollout {
         let version = self.read(&order).await.inspect_err(|refusal| {
             self.note_refusal(&order, &tracks, "", refusal);
         })?;
-        let tried = self.try_out(&version, &tracks).await;
-        if let Err(refusal) = tried {
-            self.note_refusal(&order, &tracks, version.digest(), &refusal);
-            return Err(refusal);
-        }
+        let vetted = self.vet(&version, &order, &tracks).await;
+        vetted.inspect_err(|refusal| {
+            self.note_refusal(&order, &tracks, version.digest(), refusal);
+        })?;
         Ok(self.introduce(&tracks, &version, &order).await)
     }
 
     /// As [`swap`](Self::swap), for components that the configuration names by now.
     pub(crate) async fn follow(
         self: &Arc<Self>,
-        wanted: Vec<(String, Arc<Track>, Arc<Version>)>,
+        wanted: Vec<Brought>,
     ) -> Vec<Result<Report, Refusal>> {
         let _alone = self.busy.lock().await;
         let mut done = Vec::new();
-        for (tenant, track, version) in wanted {
-            let order = Order::of_the_configuration();
+        for Brought {
+            tenant,
+            track,
+            version,
+            is_rehearsed,
+        } in wanted
+        {
+            let order = Order::of_the_configuration(is_rehearsed);
             let tracks = [(tenant, track)];
-            done.push(match self.try_out(&version, &tracks).await {
+            done.push(match self.vet(&version, &order, &tracks).await {
                 Ok(()) => {
                     let reports = self.introduce(&tracks, &version, &order).await;
                     reports.into_iter().next().ok_or(Refusal::Nobody)
@@ -223,48 +227,6 @@ impl Rollout {
             ..Event::now(who, "rollback")
         });
         Some((from, to))
-    }
-
-    /// Reads and compiles the file of an order.
-    async fn read(&self, order: &Order) -> Result<Arc<Version>, Refusal> {
-        let (options, trust) = (order.component.clone(), self.trust.clone());
-        let sandbox = Arc::clone(&self.sandbox);
-        let compiled = task::spawn_blocking(move || {
-            let wasm = component::load(&options, &trust)?;
-            let permission = match options.wasi {
-                true => Permission::Wasi,
-                false => Permission::Contract,
-            };
-            Ok(sandbox.compile(&wasm, permission)?)
-        });
-        compiled.await.map_err(|_| sandbox::Error::Lost)?
-    }
-
-    /// Holds dialogues with the component, and resumes some of the open sessions in it.
-    async fn try_out(&self, version: &Arc<Version>, tracks: &[Named]) -> Result<(), Refusal> {
-        for (tenant, track) in tracks {
-            let entries = self.entries(tenant);
-            let count = entries.len().min(SAMPLE);
-            let sample = Arc::new(Sample::new(Arc::clone(version), count));
-            track.set_sample(Some(Arc::clone(&sample)));
-            for entry in entries.iter().take(2 * SAMPLE) {
-                entry.nudge();
-            }
-            let findings = sample.outcome(count).await;
-            track.set_sample(None);
-            // A state that is not read is no fault: that session stays where it is.
-            match findings.cause {
-                Some(cause) if cause.is_components_fault() => {
-                    return Err(Refusal::Sample {
-                        refused: findings.refused,
-                        asked: findings.asked,
-                        cause,
-                    });
-                }
-                Some(_) | None => {}
-            }
-        }
-        Ok(())
     }
 
     /// Gives the component its sessions.

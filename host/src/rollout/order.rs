@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Canary, Generation, Tallied, Track};
 use crate::{
     component::{self, Options},
-    sandbox,
+    sandbox, trial,
 };
 
 /// A component that sessions are to be in.
@@ -47,6 +47,9 @@ pub enum Refusal {
         /// What went wrong with one of them.
         cause: sandbox::Error,
     },
+    /// It does not speak POP3 as it has to.
+    #[error(transparent)]
+    Trial(trial::Failure),
     /// It can not be compiled, or is not for this contract.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
@@ -75,10 +78,13 @@ pub struct Report {
 
 impl Order {
     /// What the configuration says by now.
-    pub(super) fn of_the_configuration() -> Self {
+    pub(super) fn of_the_configuration(is_rehearsed: bool) -> Self {
         Self {
             tenant: None,
-            component: Options::new(Default::default()),
+            component: Options {
+                rehearse: is_rehearsed,
+                ..Options::new(Default::default())
+            },
             canary: None,
             wait: false,
             who: "configuration".to_owned(),

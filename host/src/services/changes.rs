@@ -18,8 +18,18 @@ pub struct Changes {
     pub components: Vec<Brought>,
 }
 
-/// A component that a configuration has and the one before had not, and whose it is.
-pub type Brought = (String, Arc<Track>, Arc<Version>);
+/// A component that a configuration has and the one before had not.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// Whose it is.
+    pub tenant: String,
+    /// Where it is to be added.
+    pub track: Arc<Track>,
+    /// The component.
+    pub version: Arc<Version>,
+    /// Whether it has to speak POP3 as the dialogues of the trial.
+    pub is_rehearsed: bool,
+}
 
 impl Changes {
     pub(super) fn between(before: &[Known], after: &[Known]) -> Self {

@@ -48,19 +48,22 @@ pub(super) struct Known {
     pub(super) component: Configured,
 }
 
+/// A component, and whether it has to be rehearsed before it takes over open sessions.
+type Named = (Arc<Version>, bool);
+
 /// The components of a tenant, and the one that the configuration names.
 #[derive(Clone)]
 pub(super) struct Configured {
     track: Arc<Track>,
     pub(super) version: Arc<Version>,
+    is_rehearsed: bool,
 }
 
 impl Tenancy {
     /// Opens all tenants of a configuration.
     pub(super) fn open(config: &Config, commons: Commons) -> Result<Self, Error> {
         let made = make(config, &commons, &[])?;
-        let version = server_version(config, &commons)?;
-        let front = Configured::new(version);
+        let front = Configured::new(server_version(config, &commons)?);
         let tenants = gather(config, &front, &made)?;
         Ok(Self {
             commons,
@@ -85,11 +88,7 @@ impl Tenancy {
     pub fn replace(&self, config: &Config) -> Result<Changes, Error> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let made = make(config, &self.commons, &current.tenants)?;
-        let version = server_version(config, &self.commons)?;
-        let front = Configured {
-            track: Arc::clone(&current.front.track),
-            version,
-        };
+        let front = current.front.renamed(server_version(config, &self.commons)?);
         let tenants = gather(config, &front, &made)?;
         let mut changes = Changes::between(&current.tenants, &made);
         if !front.version.is_same(&current.front.version) {
@@ -106,14 +105,32 @@ impl Tenancy {
 
 impl Configured {
     /// A track that begins with what the configuration names.
-    fn new(version: Arc<Version>) -> Self {
+    fn new((version, is_rehearsed): Named) -> Self {
         let track = Arc::new(Track::new(Arc::clone(&version)));
-        Self { track, version }
+        Self {
+            track,
+            version,
+            is_rehearsed,
+        }
+    }
+
+    /// The same track, for which the configuration names this by now.
+    fn renamed(&self, (version, is_rehearsed): Named) -> Self {
+        let track = Arc::clone(&self.track);
+        Self {
+            track,
+            version,
+            is_rehearsed,
+        }
     }
 
     pub(super) fn brought(&self, tenant: &str) -> Brought {
-        let Self { track, version } = self;
-        (tenant.to_owned(), Arc::clone(track), Arc::clone(version))
+        Brought {
+            tenant: tenant.to_owned(),
+            track: Arc::clone(&self.track),
+            version: Arc::clone(&self.version),
+            is_rehearsed: self.is_rehearsed,
+        }
     }
 }
 
@@ -166,14 +183,11 @@ fn one(
     commons: &Commons,
     before: &[Known],
 ) -> Result<Known, Error> {
-    let version = version(wanted, config, commons)?;
+    let named = version(wanted, config, commons)?;
     let known = before.iter().find(|known| known.config.name == wanted.name);
     let component = match known {
-        Some(known) => Configured {
-            track: Arc::clone(&known.component.track),
-            version,
-        },
-        None => Configured::new(version),
+        Some(known) => known.component.renamed(named),
+        None => Configured::new(named),
     };
     if let Some(known) = known.filter(|known| known.config == *wanted) {
         return Ok(Known {
@@ -342,22 +356,23 @@ fn version(
     wanted: &config::Tenant,
     config: &Config,
     commons: &Commons,
-) -> Result<Arc<Version>, Error> {
+) -> Result<Named, Error> {
     match &wanted.component {
         Some(options) => compile(options, config, commons),
         None => server_version(config, commons),
     }
 }
 
-fn compile(options: &Component, config: &Config, commons: &Commons) -> Result<Arc<Version>, Error> {
+fn compile(options: &Component, config: &Config, commons: &Commons) -> Result<Named, Error> {
     let (wasm, permission) = load(options, &config.trust)?;
-    Ok(commons.sandbox.compile(&wasm, permission)?)
+    let version = commons.sandbox.compile(&wasm, permission)?;
+    Ok((version, options.rehearse))
 }
 
 /// The component of everybody who has none of their own.
-fn server_version(config: &Config, commons: &Commons) -> Result<Arc<Version>, Error> {
+fn server_version(config: &Config, commons: &Commons) -> Result<Named, Error> {
     match &config.component {
         Some(options) => compile(options, config, commons),
-        None => Ok(commons.sandbox.embedded()?),
+        None => Ok((commons.sandbox.embedded()?, true)),
     }
 }
