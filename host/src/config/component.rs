@@ -34,6 +34,7 @@ pub(super) fn read(section: &mut Section<'_>, base: &Path, trust: &Trust) -> Opt
     let sha256 = section.get("sha256", rule::text("64 hex digits", rule::is_sha256));
     let signature = section.get("signature", rule::path(base));
     let wasi = section.get("wasi", rule::boolean()).unwrap_or_default();
+    let rehearse = section.get("rehearse", rule::boolean());
     if signature.is_some() && trust.keys.is_empty() {
         let key = section.named("signature");
         let message = format!("{key} needs keys that could have made it: see [trust]");
@@ -43,6 +44,7 @@ pub(super) fn read(section: &mut Section<'_>, base: &Path, trust: &Trust) -> Opt
         ("sha256", sha256.is_some()),
         ("signature", signature.is_some()),
         ("wasi", wasi),
+        ("rehearse", rehearse == Some(false)),
     ];
     if file.is_none()
         && let Some((key, _)) = asked.iter().find(|(_, is_asked)| *is_asked)
@@ -55,6 +57,7 @@ pub(super) fn read(section: &mut Section<'_>, base: &Path, trust: &Trust) -> Opt
         sha256,
         signature,
         wasi,
+        rehearse: rehearse.unwrap_or(true),
     })
 }
 
@@ -84,7 +87,7 @@ mod tests {
         let config = parse(&format!(
             "[sandbox]\nengine = \"pulley\"\n[trust]\nkeys = [\"{KEY}\"]\nrequire_signed = true\n\
              [component]\nfile = \"a.wasm\"\nsha256 = \"{digest}\"\nsignature = \"/a.sig\"\n\
-             wasi = true"
+             wasi = true\nrehearse = false"
         ));
         let config = config.expect("right");
         let engine = Engine::Pulley;
@@ -104,6 +107,7 @@ mod tests {
             sha256: Some(digest),
             signature: Some(PathBuf::from("/a.sig")),
             wasi: true,
+            rehearse: false,
         };
         assert_eq!(config.component, Some(expected));
     }

@@ -171,7 +171,7 @@ impl Stage<'_> {
             Next::Lines | Next::More => {}
         }
         if let Some(session) = self.session.take_if(|_| self.is_suspended) {
-            let parked = session.suspend().await?;
+            let parked = session.suspend().await.map_err(|lost| lost.error)?;
             let Place {
                 sandbox,
                 version,
