@@ -1,5 +1,5 @@
 //! Builds the guests of the tests, which find them in `POPCELL_..._GUEST`: the one that breaks the
-//! contract (`tests/hostile`), the one with a standard library and the example (`tests/foreign`).
+//! contract (`tests/hostile`), the one with a fault (`tests/rollout`), the one with a standard library and the example (`tests/foreign`).
 //!
 //! The component proper is built by `host/build.rs`, in the same way.
 
@@ -13,6 +13,7 @@ const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
     guest("guests/hostile", "hostile", "POPCELL_HOSTILE_GUEST");
+    guest("guests/faulty", "faulty", "POPCELL_FAULTY_GUEST");
     guest("guests/std", "std", "POPCELL_STD_GUEST");
     guest("../examples/component", "example", "POPCELL_EXAMPLE_GUEST");
 }
@@ -21,7 +22,8 @@ fn main() {
 fn guest(folder: &str, name: &str, variable: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guest = here.join(folder);
-    for input in [guest.clone(), here.join("../wit"), here.join("../.cargo")] {
+    let shared = ["../wit", "../.cargo", "../component/src"].map(|input| here.join(input));
+    for input in shared.into_iter().chain([guest.clone()]) {
         println!("cargo::rerun-if-changed={}", input.display());
     }
     // A target directory of its own: the one that runs this is locked.

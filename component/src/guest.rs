@@ -1,6 +1,7 @@
 //! The component's border: the world `pop3-session` of `wit/pop3.wit`, and nothing else.
 //!
-//! The only file that knows WIT. Converts both ways; decides nothing.
+//! The only file that knows WIT. Converts both ways; decides nothing. Public for components that are
+//! made of this session: they export their own with `export!`, and build without the feature `export`.
 
 use alloc::{string::String, vec::Vec};
 use core::{alloc::Layout, cell::RefCell};
@@ -10,7 +11,7 @@ use crate::{capability, connection, memory::Heap, parked, session};
 use exports::popcell::pop3::session as wit;
 use popcell::pop3::{auth, mail};
 
-wit_bindgen::generate!({ path: "../wit", world: "pop3-session" });
+wit_bindgen::generate!({ path: "../wit", world: "pop3-session", pub_export_macro: true });
 
 #[global_allocator]
 static HEAP: Heap = Heap::new();
@@ -53,8 +54,10 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-struct Component;
+/// The component that has these sessions.
+pub struct Component;
 
+#[cfg(feature = "export")]
 export!(Component);
 
 impl wit::Guest for Component {
@@ -66,6 +69,38 @@ pub struct Imports;
 
 /// A session as a WIT resource. Calls come one at a time, so the borrow can not fail.
 pub struct Session(RefCell<session::Session<Imports>>);
+
+impl Session {
+    /// What `suspend` gives.
+    pub fn into_parked(self) -> wit::Parked {
+        let parked = self.0.into_inner().suspend();
+        wit::Parked {
+            state: parked.state,
+            maildrop: parked.maildrop,
+            message: parked.message,
+            exchange: parked.exchange,
+        }
+    }
+
+    /// What `resume` makes of it.
+    ///
+    /// # Errors
+    ///
+    /// The state is not this component's, or does not fit what came along.
+    pub fn from_parked(
+        parked: wit::Parked,
+        connection: wit::Connection,
+    ) -> Result<Self, wit::ResumeError> {
+        let parked = parked::Parked {
+            state: parked.state,
+            maildrop: parked.maildrop,
+            message: parked.message,
+            exchange: parked.exchange,
+        };
+        let session = session::Session::resume(Imports, parked, connection.into())?;
+        Ok(Self(RefCell::new(session)))
+    }
+}
 
 impl wit::GuestSession for Session {
     fn new(connection: wit::Connection) -> Self {
@@ -92,29 +127,14 @@ impl wit::GuestSession for Session {
     }
 
     fn suspend(this: wit::Session) -> wit::Parked {
-        let parked = this.into_inner::<Self>().0.into_inner().suspend();
-        wit::Parked {
-            state: parked.state,
-            maildrop: parked.maildrop,
-            message: parked.message,
-            exchange: parked.exchange,
-        }
+        this.into_inner::<Self>().into_parked()
     }
 
     fn resume(
         parked: wit::Parked,
         connection: wit::Connection,
     ) -> Result<wit::Session, wit::ResumeError> {
-        let parked = parked::Parked {
-            state: parked.state,
-            maildrop: parked.maildrop,
-            message: parked.message,
-            exchange: parked.exchange,
-        };
-        match session::Session::resume(Imports, parked, connection.into()) {
-            Ok(session) => Ok(wit::Session::new(Self(RefCell::new(session)))),
-            Err(error) => Err(error.into()),
-        }
+        Self::from_parked(parked, connection).map(wit::Session::new)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod driver;
 pub mod ends;
 pub mod escape;
 pub mod fake;
+pub mod faulty;
 pub mod issuer;
 pub mod letters;
 pub mod native;

@@ -14,7 +14,8 @@ use tokio::{sync::Notify, time::timeout};
 
 use crate::sandbox::{Error, Version};
 
-/// How long is waited for sessions to take part: those that are busy do not.
+/// How long is waited for sessions to take part, beside the time that a component may compute: those
+/// that are busy do not.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A component that sessions are to be tried in.
@@ -76,14 +77,14 @@ impl Sample {
     }
 
     /// Waits until so many sessions have taken part, or for a moment.
-    pub(super) async fn outcome(&self, sessions: usize) -> Findings {
+    pub(super) async fn outcome(&self, sessions: usize, call_time: Duration) -> Findings {
         let all = async {
             while self.findings().asked < sessions {
                 self.changed.notified().await;
             }
         };
         // Too few are an answer too.
-        let _ = timeout(PATIENCE, all).await;
+        let _ = timeout(PATIENCE + 2 * call_time, all).await;
         self.findings().clone()
     }
 

@@ -58,7 +58,8 @@ impl Rollout {
             for entry in entries.iter().take(2 * SAMPLE) {
                 entry.nudge();
             }
-            let findings = sample.outcome(count).await;
+            let call_time = self.sandbox.terms().limits.call_time;
+            let findings = sample.outcome(count, call_time).await;
             track.set_sample(None);
             // A state that is not read is no fault: that session stays where it is.
             match findings.cause {

@@ -1,0 +1,215 @@
+//! A server whose sessions are moved, and what one can ask about them.
+
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+use popcell::{
+    component::Options,
+    config::Config,
+    rollout::{Canary, Listed, Order, Refusal, Report, Rollout, Standing},
+    sandbox::{EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox},
+    services::Services,
+    sessions::View,
+};
+use popcell_tests::{
+    client::Client,
+    driver::Heard,
+    fake::World,
+    faulty, letters,
+    scene::{Scene, User},
+    served,
+    server::Running,
+};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+/// As long as something may take that is bound to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where swaps are ordered.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+});
+
+/// A server, its users' mail, and files of components.
+pub(crate) struct Site {
+    pub(crate) world: World,
+    server: Running,
+    files: TempDir,
+}
+
+/// What is set before a server starts.
+pub(crate) struct Setting {
+    pub(crate) cells: u32,
+    pub(crate) config: Config,
+    pub(crate) world: World,
+    pub(crate) limits: Limits,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        let scene = Scene {
+            messages: letters::awkward(),
+            users: users(),
+            ..Scene::default()
+        };
+        let world = World::new(scene);
+        let mut config = served::config(world.scene());
+        config.sandbox.hibernate_after = None;
+        config.limits.connections_per_address = 1_000;
+        Self {
+            cells: 64,
+            config,
+            world,
+            limits: Limits {
+                memory: 1 << 20,
+                // A component that loops is found out soon, also in an unoptimised build.
+                call_time: Duration::from_secs(1),
+                session_time: Duration::from_secs(600),
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+/// The usual users, and a hundred more, who have the maildrop `two` each.
+fn users() -> Vec<User> {
+    let more = (0..100).map(|number| User {
+        name: format!("user{number}").into_bytes(),
+        password: b"secret".to_vec(),
+    });
+    Scene::default().users.into_iter().chain(more).collect()
+}
+
+impl Setting {
+    pub(crate) fn start(self) -> Site {
+        let options = EngineOptions {
+            // Those of the trial come on top.
+            cells: self.cells + 4,
+            cell_memory: 1 << 20,
+            engine: Engine::default(),
+        };
+        let sandbox = Sandbox::new(options, self.limits, EMBEDDED_COMPONENT).unwrap();
+        let backends = Arc::new(self.world.clone());
+        let auth = Arc::<World>::clone(&backends);
+        let services = Services::of(&self.config, auth, backends, Arc::new(sandbox)).unwrap();
+        Site {
+            world: self.world,
+            server: Running::start_with(&self.config, services).unwrap(),
+            files: tempfile::tempdir().unwrap(),
+        }
+    }
+}
+
+impl Site {
+    pub(crate) fn start() -> Self {
+        Setting::default().start()
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        let mut client = Client::connect(self.server.address()).unwrap();
+        client.ok("").unwrap();
+        client
+    }
+
+    pub(crate) fn login(&self, user: &str) -> Client {
+        Client::login(self.server.address(), user, "secret").unwrap()
+    }
+
+    pub(crate) fn rollout(&self) -> &Arc<Rollout> {
+        &self.server.operations().rollout
+    }
+
+    /// An order for a build with this fault.
+    pub(crate) fn order(&self, fault: &str, number: u32) -> Order {
+        Order {
+            tenant: None,
+            component: Options::new(faulty::write(self.files.path(), fault, number).unwrap()),
+            canary: None,
+            wait: true,
+            who: "a test".to_owned(),
+        }
+    }
+
+    /// Swaps, and waits until all sessions have moved.
+    pub(crate) fn swap(&self, fault: &str, number: u32) -> Result<Report, Refusal> {
+        self.carry_out(self.order(fault, number))
+    }
+
+    /// The same without the dialogues, which would find the fault.
+    pub(crate) fn swap_unrehearsed(&self, fault: &str) -> Result<Report, Refusal> {
+        let mut order = self.order(fault, 1);
+        order.component.rehearse = false;
+        order.wait = false;
+        self.carry_out(order)
+    }
+
+    pub(crate) fn canary(&self, fault: &str, canary: Canary) -> Report {
+        let mut order = self.order(fault, 1);
+        order.canary = Some(canary);
+        order.component.rehearse = false;
+        order.wait = false;
+        self.carry_out(order).unwrap()
+    }
+
+    pub(crate) fn carry_out(&self, order: Order) -> Result<Report, Refusal> {
+        let reports = RUNTIME.block_on(self.rollout().swap(order))?;
+        Ok(reports.into_iter().next().unwrap())
+    }
+
+    pub(crate) fn roll_back(&self) -> Result<Report, Refusal> {
+        let reports = RUNTIME.block_on(self.rollout().roll_back(None, "a test"))?;
+        Ok(reports.into_iter().next().unwrap())
+    }
+
+    /// The sessions as an operator sees them.
+    pub(crate) fn views(&self) -> Vec<View> {
+        self.server.operations().sessions.list()
+    }
+
+    /// Waits until so many sessions are parked.
+    pub(crate) fn wait_for_parked(&self, count: usize) {
+        wait(|| self.views().iter().filter(|view| view.is_parked).count() == count);
+    }
+
+    pub(crate) fn standing(&self, number: u64) -> Option<Standing> {
+        let listed = self.rollout().generations().into_iter();
+        let mut listed = listed.filter(|listed| listed.generation.number() == number);
+        listed.next().map(|Listed { standing, .. }| standing)
+    }
+
+    pub(crate) fn actions(&self) -> Vec<String> {
+        let events = self.rollout().history().into_iter();
+        events.map(|event| event.action).collect()
+    }
+}
+
+/// Waits for what is bound to happen.
+///
+/// # Panics
+///
+/// If it does not.
+pub(crate) fn wait(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it does not happen");
+        thread::yield_now();
+    }
+}
+
+/// The lines of an answer behind its first one, which has to be `+OK`, up to the terminator.
+pub(crate) fn many(client: &mut Client, command: &str) -> Vec<Vec<u8>> {
+    client.ok(command).unwrap();
+    let mut lines = Vec::new();
+    loop {
+        match client.hear().unwrap() {
+            Heard::Line(line) if line == b".\r\n" => return lines,
+            Heard::Line(line) => lines.push(line),
+            heard => panic!("{command:?} breaks off: {heard:?}"),
+        }
+    }
+}
