@@ -19,6 +19,8 @@ use crate::sessions::Entry;
 #[derive(Debug)]
 pub(crate) struct Cells {
     free: Arc<Semaphore>,
+    /// Permits that are left when as many cells are alive as stay with sessions that are idle.
+    crowded: usize,
     /// Sessions that wait for a cell.
     waiting: AtomicUsize,
     idle: Mutex<Idle>,
@@ -51,10 +53,15 @@ struct Waiting<'a>(&'a Cells);
 pub(crate) struct Closed;
 
 impl Cells {
-    pub(crate) fn new(count: u32) -> Self {
+    /// So many cells, of which so many stay with sessions that do nothing with them for a while: what
+    /// a cell has used of the system's memory it keeps for the next session, so those that are
+    /// used are to be few.
+    pub(crate) fn new(count: u32, warm: u32) -> Self {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let count = count.min(Semaphore::MAX_PERMITS);
         Self {
-            free: Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
+            free: Arc::new(Semaphore::new(count)),
+            crowded: count.saturating_sub(usize::try_from(warm).unwrap_or(usize::MAX)),
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
         }
@@ -72,9 +79,10 @@ impl Cells {
         Ok(Room { _permit: permit })
     }
 
-    /// Whether somebody waits for a cell: who has nothing to do should park at once.
+    /// Whether who has nothing to do should park at once: somebody waits for a cell, or more of them
+    /// are alive than should be for long.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) > 0
+        self.waiting.load(Ordering::SeqCst) > 0 || self.free.available_permits() < self.crowded
     }
 
     /// This session has a cell and nothing to do with it.

@@ -86,7 +86,10 @@ impl Reception {
             state: _,
         } = services;
         let house = House {
-            cells: Cells::new(sandbox.cells().saturating_sub(SPARE_CELLS).max(1)),
+            cells: Cells::new(
+                sandbox.cells().saturating_sub(SPARE_CELLS).max(1),
+                config.sandbox.warm_cells,
+            ),
             sandbox,
             slow_lane: SlowLane::new().map_err(Error::SlowLane)?,
             rollout: Arc::clone(&operations.rollout),

@@ -19,6 +19,8 @@ pub struct Sandbox {
     pub engine: Engine,
     /// Cells that sessions may be in at once. Sessions beyond them are parked, or wait for a cell.
     pub cells: u32,
+    /// Beyond so many cells a session that does nothing is parked after a moment.
+    pub warm_cells: u32,
     /// How long a session has nothing to do in its cell before it is parked; `None` for as long as
     /// nobody else needs the cell.
     pub hibernate_after: Option<Duration>,
@@ -29,6 +31,7 @@ impl Default for Sandbox {
         Self {
             engine: Engine::default(),
             cells: 4096,
+            warm_cells: 64,
             hibernate_after: Some(Duration::from_millis(500)),
         }
     }
@@ -39,6 +42,7 @@ pub(super) fn read(mut section: Section<'_>) -> Sandbox {
     let mut sandbox = Sandbox::default();
     section.set(&mut sandbox.engine, "engine", rule::choice(&ENGINES));
     section.set(&mut sandbox.cells, "cells", rule::number(1..=100_000));
+    section.set(&mut sandbox.warm_cells, "warm_cells", rule::number(0..=100_000));
     let idle = rule::duration(LEAST_HIBERNATE..=DAY).or_false();
     section.set(&mut sandbox.hibernate_after, "hibernate_after", idle);
     section.finish();
