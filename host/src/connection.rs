@@ -124,8 +124,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         origin: Origin,
         limits: Limits,
         meter: Meter,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             stream,
             seat,
             watch,
@@ -139,12 +139,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             is_login_logged: false,
             may_park: false,
             last_progress: Instant::now(),
-        }
+        })
     }
 
     /// Serves the connection until it ends. On `shutdown` a session that waits for a command ends at
     /// once, and one that is being answered behind the answer; on `abort` every session does.
-    pub(crate) async fn serve(mut self, stop: &Stop) -> Outcome<S> {
+    pub(crate) async fn serve(mut self: Box<Self>, stop: &Stop) -> Outcome<S> {
         let entry = self.meter.entry();
         let last = tokio::select! {
             last = self.dialogue(&stop.shutdown) => last,
@@ -160,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             is_peer_gone,
             mut meter,
             ..
-        } = self;
+        } = *self;
         let usage = seat.usage();
         meter.count(&usage, traffic);
         let is_pending = input.len() > 0;
@@ -203,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.send(&step.output).await?;
             self.meter.count(&self.seat.usage(), self.traffic);
             if is_login {
-                self.seat.hand_over().await?;
+                Box::pin(self.seat.hand_over()).await?;
                 self.note_move();
             }
             step = match step.next {

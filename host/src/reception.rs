@@ -28,8 +28,7 @@ use crate::{
     metrics::Refused,
     operations::Operations,
     presence::Presence,
-    proxy,
-    sandbox,
+    proxy, sandbox,
     seat::{House, Seat, Surroundings},
     server::Error,
     services::{SPARE_CELLS, Services},
@@ -173,26 +172,22 @@ impl Reception {
         let may_send_password = listener.plaintext_login.allows(peer.ip());
         let end = match (listener.tls, &self.tls) {
             (ListenerTls::Implicit, Some(tls)) => {
-                self.secured(stream, tls, counter, stop, &mut story).await
+                Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await
             }
             (ListenerTls::Stls, Some(tls)) => {
                 let offer = Offer::in_the_clear(may_send_password, true);
-                match self
-                    .dialogue(stream, offer, &counter, stop, &mut story)
-                    .await
-                {
+                let dialogue = self.dialogue(stream, offer, &counter, stop, &mut story);
+                match Box::pin(dialogue).await {
                     Finish::StartTls(stream) => {
-                        self.secured(stream, tls, counter, stop, &mut story).await
+                        Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await
                     }
                     Finish::End(end) => end,
                 }
             }
             (ListenerTls::None | ListenerTls::Stls | ListenerTls::Implicit, _) => {
                 let offer = Offer::in_the_clear(may_send_password, false);
-                match self
-                    .dialogue(stream, offer, &counter, stop, &mut story)
-                    .await
-                {
+                let dialogue = self.dialogue(stream, offer, &counter, stop, &mut story);
+                match Box::pin(dialogue).await {
                     Finish::StartTls(_) => sandbox::Error::Contract("no TLS to start").into(),
                     Finish::End(end) => end,
                 }
@@ -246,7 +241,8 @@ impl Reception {
             ..Offer::in_the_clear(true, false)
         };
         let counter = counter.named(facts.server_name.as_deref());
-        match self.dialogue(stream, offer, &counter, stop, story).await {
+        let dialogue = self.dialogue(stream, offer, &counter, stop, story);
+        match Box::pin(dialogue).await {
             Finish::StartTls(_) => sandbox::Error::Contract("STLS under TLS").into(),
             Finish::End(end) => end,
         }
@@ -290,8 +286,9 @@ impl Reception {
             watch: watch.clone(),
             id: story.origin.session,
         };
+        let take = Box::pin(Seat::take(Box::new(login), surroundings));
         let seat = tokio::select! {
-            seat = Seat::take(Box::new(login), surroundings) => seat,
+            seat = take => seat,
             () = stop.shutdown.cancelled() => return Finish::End(End::Shutdown),
             () = story.presence.kicked() => return Finish::End(End::Kicked),
         };

@@ -109,7 +109,7 @@ impl Seat {
         };
         match begun {
             Ok(session) => seat.place = Place::Cell { session, room },
-            Err(error) => seat.begin_again(error, room).await?,
+            Err(error) => Box::pin(seat.begin_again(error, room)).await?,
         }
         Ok(seat)
     }
@@ -119,7 +119,7 @@ impl Seat {
         match self.make(Call::Greet).await {
             Err(error) if error.is_components_fault() => {
                 let (_, room) = self.leave().ok_or(LOST)?;
-                self.begin_again(error, room).await?;
+                Box::pin(self.begin_again(error, room)).await?;
                 self.make(Call::Greet).await
             }
             greeted => greeted,
@@ -189,9 +189,12 @@ impl Seat {
 
     /// Makes a call where it belongs to be made.
     async fn call(&mut self, call: Call<'_>) -> Result<Step, Error> {
-        self.come_in().await?;
+        // What is seldom done is in boxes: an idle connection has room for all that it could do.
+        if !self.is_at_home() {
+            Box::pin(self.come_in()).await?;
+        }
         if self.is_proving {
-            return self.call_unproven(call).await;
+            return Box::pin(self.call_unproven(call)).await;
         }
         self.make(call).await
     }
@@ -234,7 +237,7 @@ impl Seat {
         };
         let step = match session.is_overdrawn() {
             false => call.make(session).await,
-            true => self.make_slowly(call).await,
+            true => Box::pin(self.make_slowly(call)).await,
         }?;
         self.member.generation().answered(&step);
         Ok(step)

@@ -174,7 +174,11 @@ pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
     print(&format!("{text}\n"))
 }
 
-pub(super) fn show_table(asked: &Ask, columns: &[Column], rows: &[Vec<String>]) -> Result<(), Failure> {
+pub(super) fn show_table(
+    asked: &Ask,
+    columns: &[Column],
+    rows: &[Vec<String>],
+) -> Result<(), Failure> {
     if asked.json {
         return Ok(());
     }

@@ -120,7 +120,10 @@ fn show_swapped(answer: Answer, asked: &Ask) -> Result<(), Failure> {
         escape(tenant.as_bytes())
     );
     if let Some(cause) = cause {
-        text.push_str(&format!("; {refused} were refused: {}", escape(cause.as_bytes())));
+        text.push_str(&format!(
+            "; {refused} were refused: {}",
+            escape(cause.as_bytes())
+        ));
     }
     text.push('\n');
     print(&text)

@@ -42,7 +42,11 @@ pub(super) fn read(mut section: Section<'_>) -> Sandbox {
     let mut sandbox = Sandbox::default();
     section.set(&mut sandbox.engine, "engine", rule::choice(&ENGINES));
     section.set(&mut sandbox.cells, "cells", rule::number(1..=100_000));
-    section.set(&mut sandbox.warm_cells, "warm_cells", rule::number(0..=100_000));
+    section.set(
+        &mut sandbox.warm_cells,
+        "warm_cells",
+        rule::number(0..=100_000),
+    );
     let idle = rule::duration(LEAST_HIBERNATE..=DAY).or_false();
     section.set(&mut sandbox.hibernate_after, "hibernate_after", idle);
     section.finish();

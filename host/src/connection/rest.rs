@@ -72,13 +72,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::Done(done) => return done.map_err(|error| End::from(&error)),
                 Event::Alarm if Instant::now() >= deadline => return Err(late),
                 Event::Nudged if self.may_park => {
-                    self.seat.settle().await?;
+                    Box::pin(self.seat.settle()).await?;
                     self.note_move();
                 }
                 Event::Nudged => {}
                 Event::Alarm => {
                     if rest == Rest::Idle || self.seat.house().cells.is_wanted() {
-                        self.seat.park().await?;
+                        Box::pin(self.seat.park()).await?;
                         self.note_move();
                     }
                     rest = Rest::Idle;

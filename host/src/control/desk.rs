@@ -7,10 +7,10 @@ use std::{collections::BTreeMap, process, sync::Arc, time::SystemTime};
 use serde::Deserialize;
 use tracing::info;
 
-use super::rollout;
 use super::protocol::{
     Answer, Command, Request, Session, Share, States, Status, Tenant, Totals, VERSION, Whom,
 };
+use super::rollout;
 use crate::{
     end::SessionId,
     log::escape,

@@ -109,7 +109,11 @@ fn cells(encoder: &mut DescriptorEncoder<'_>, views: &[View]) -> fmt::Result {
     let sessions = views.iter().filter(|view| view.component.is_some());
     let (mut active, mut parked, mut memory) = (0_u64, 0_u64, 0_u64);
     for session in sessions {
-        *if session.is_parked { &mut parked } else { &mut active } += 1;
+        *if session.is_parked {
+            &mut parked
+        } else {
+            &mut active
+        } += 1;
         memory += session.memory as u64;
     }
     let help = "Sessions in a component instance, and sessions parked outside of any.";

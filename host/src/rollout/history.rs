@@ -108,7 +108,10 @@ impl History {
             outcome,
             ..
         } = &event;
-        info!(who, action, tenant, generation, digest, outcome, "component");
+        info!(
+            who,
+            action, tenant, generation, digest, outcome, "component"
+        );
         let mut events = self.events();
         if let Err(cause) = self.write(&event) {
             error!(%cause, "the history of swaps can not be written");

@@ -24,6 +24,7 @@ use tokio::{sync::Mutex, task, time::sleep};
 use tracing::warn;
 
 use self::history::History;
+pub(crate) use self::{generation::Member, track::Traveller};
 pub use self::{
     generation::{Generation, Tallied},
     history::Event,
@@ -31,7 +32,6 @@ pub use self::{
     probation::Bounds,
     track::{Canary, Standing, Track},
 };
-pub(crate) use self::{generation::Member, track::Traveller};
 use crate::{
     component::Trust,
     sandbox::{Sandbox, Version},
@@ -204,8 +204,16 @@ impl Rollout {
         let mut named = named.filter(|(_, known)| Arc::ptr_eq(known, track));
         let tenant = named.next().map(|(tenant, _)| tenant).unwrap_or_default();
         let number = Some(generation.number());
-        if self.take_back(track, &tenant, number, ("popcell", &why)).is_some() {
-            warn!(tenant, generation = number, why, "a new component is taken back");
+        if self
+            .take_back(track, &tenant, number, ("popcell", &why))
+            .is_some()
+        {
+            warn!(
+                tenant,
+                generation = number,
+                why,
+                "a new component is taken back"
+            );
             let this = Arc::clone(self);
             task::spawn(async move { this.tell_sessions(&tenant).await });
         }
@@ -363,7 +371,9 @@ impl Rollout {
 /// Waits until every session is where it belongs or was refused there.
 async fn moved(track: &Track, generation: &Generation) {
     let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline && order::behind(track, generation) > generation.tallied().refused {
+    while Instant::now() < deadline
+        && order::behind(track, generation) > generation.tallied().refused
+    {
         sleep(10 * PAUSE).await;
     }
 }

@@ -89,7 +89,10 @@ impl Bounds {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a part, to be compared with a bound")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a part, to be compared with a bound"
+)]
 fn part(some: u64, all: u64) -> f64 {
     match all {
         0 => 0.0,

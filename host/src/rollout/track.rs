@@ -216,7 +216,10 @@ impl Track {
     /// Takes the newest generation back, the canary if there is one. Gives it, and the one that
     /// sessions belong to from here on; `None` if there is nothing to go back to, or if the newest
     /// is not the one that is meant.
-    pub(super) fn roll_back(&self, meant: Option<u64>) -> Option<(Arc<Generation>, Arc<Generation>)> {
+    pub(super) fn roll_back(
+        &self,
+        meant: Option<u64>,
+    ) -> Option<(Arc<Generation>, Arc<Generation>)> {
         let _known = self.known();
         let plan = self.plan.load();
         let newest = Arc::clone(plan.newest());

@@ -60,7 +60,11 @@ impl Rescued {
 
     /// The guest has let go of a maildrop.
     pub(super) fn keep_maildrop(&mut self, rep: u32, grant: Grant) {
-        if self.lent.as_ref().is_some_and(|lent| lent.maildrop == Some(rep)) {
+        if self
+            .lent
+            .as_ref()
+            .is_some_and(|lent| lent.maildrop == Some(rep))
+        {
             self.maildrop = Some(grant);
         }
     }
@@ -74,7 +78,11 @@ impl Rescued {
 
     /// The guest has let go of an exchange.
     pub(super) fn keep_exchange(&mut self, rep: u32, exchange: Box<dyn capability::Exchange>) {
-        if self.lent.as_ref().is_some_and(|lent| lent.exchange == Some(rep)) {
+        if self
+            .lent
+            .as_ref()
+            .is_some_and(|lent| lent.exchange == Some(rep))
+        {
             self.exchange = Some(exchange);
         }
     }
@@ -87,7 +95,9 @@ impl Rescued {
     }
 
     fn has_lent_message(&self, rep: u32) -> bool {
-        self.lent.as_ref().is_some_and(|lent| lent.message == Some(rep))
+        self.lent
+            .as_ref()
+            .is_some_and(|lent| lent.message == Some(rep))
     }
 }
 

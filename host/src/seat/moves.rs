@@ -114,12 +114,14 @@ impl Seat {
         Ok(())
     }
 
+    /// Whether the session is in a cell, in the component where it belongs.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.epoch == self.surroundings.policy.track.epoch() && !self.is_parked()
+    }
+
     /// Sees to it that the session is in a cell, in the component where it belongs.
     pub(super) async fn come_in(&mut self) -> Result<(), Error> {
         let epoch = self.surroundings.policy.track.epoch();
-        if self.epoch == epoch && !self.is_parked() {
-            return Ok(());
-        }
         let target = self.target();
         let number = target.number();
         self.epoch = epoch;

@@ -7,7 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use super::{Error, changes::{Brought, Changes}, database, load, mailbox};
+use super::{
+    Error,
+    changes::{Brought, Changes},
+    database, load, mailbox,
+};
 use crate::{
     auth::{Auth, attempts::Attempts, hasher::Hasher, sasl::Mechanism},
     config::{self, Apop, Component, Config, Share},
@@ -88,7 +92,9 @@ impl Tenancy {
     pub fn replace(&self, config: &Config) -> Result<Changes, Error> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let made = make(config, &self.commons, &current.tenants)?;
-        let front = current.front.renamed(server_version(config, &self.commons)?);
+        let front = current
+            .front
+            .renamed(server_version(config, &self.commons)?);
         let tenants = gather(config, &front, &made)?;
         let mut changes = Changes::between(&current.tenants, &made);
         if !front.version.is_same(&current.front.version) {
@@ -352,11 +358,7 @@ fn budget(share: &Share) -> Budget {
 }
 
 /// The component of a tenant.
-fn version(
-    wanted: &config::Tenant,
-    config: &Config,
-    commons: &Commons,
-) -> Result<Named, Error> {
+fn version(wanted: &config::Tenant, config: &Config, commons: &Commons) -> Result<Named, Error> {
     match &wanted.component {
         Some(options) => compile(options, config, commons),
         None => server_version(config, commons),

@@ -9,7 +9,14 @@ use super::site::{Site, many, wait};
 fn what_the_dialogues_find_gets_no_session() {
     let site = Site::start();
     let mut alice = site.login("alice");
-    for fault in ["loop", "wrong", "trap-new", "trap-more", "trap-suspend", "trap-resume"] {
+    for fault in [
+        "loop",
+        "wrong",
+        "trap-new",
+        "trap-more",
+        "trap-suspend",
+        "trap-resume",
+    ] {
         let refusal = site.swap(fault, 1).unwrap_err();
         assert!(matches!(refusal, Refusal::Trial(_)), "{fault}: {refusal}");
         alice.ok("NOOP\r\n").unwrap();
@@ -25,7 +32,10 @@ fn what_open_sessions_find_when_they_are_resumed_gets_none() {
     let mut alice = site.login("alice");
     for fault in ["trap-resume", "loop-resume"] {
         let refusal = site.swap_unrehearsed(fault).unwrap_err();
-        assert!(matches!(refusal, Refusal::Sample { .. }), "{fault}: {refusal}");
+        assert!(
+            matches!(refusal, Refusal::Sample { .. }),
+            "{fault}: {refusal}"
+        );
         alice.ok("NOOP\r\n").unwrap();
     }
     assert_eq!(site.standing(2), None);
@@ -63,7 +73,10 @@ fn a_call_that_fails_in_a_new_build_is_made_again_in_the_one_before() {
         assert!(!many(&mut alice, TRIGGER).is_empty(), "{fault}");
         for client in &mut clients {
             let answer = client.ask(TRIGGER).unwrap();
-            assert!(answer.starts_with("-ERR"), "there is no third message: {answer}");
+            assert!(
+                answer.starts_with("-ERR"),
+                "there is no third message: {answer}"
+            );
         }
         wait(|| site.standing(1) == Some(Standing::Current));
         assert_eq!(site.actions(), ["swap", "rollback"], "{fault}");
@@ -117,6 +130,9 @@ fn too_many_error_replies_bring_the_build_before_back() {
         client.ok("NOOP\r\n").unwrap();
     }
     let event = site.rollout().history().pop().unwrap();
-    assert_eq!((event.who.as_str(), event.action.as_str()), ("popcell", "rollback"));
+    assert_eq!(
+        (event.who.as_str(), event.action.as_str()),
+        ("popcell", "rollback")
+    );
     assert!(event.outcome.contains("were errors"), "{}", event.outcome);
 }

@@ -25,7 +25,11 @@ fn open_sessions_move_with_all_that_they_have() {
     assert_eq!((report.there, report.moved, report.behind), (3, 3, 0));
     assert_eq!((report.generation, report.refused), (2, 0));
     let digest = Some(report.digest.as_str());
-    assert!(site.views().iter().all(|view| view.component.as_deref() == digest));
+    assert!(
+        site.views()
+            .iter()
+            .all(|view| view.component.as_deref() == digest)
+    );
     greeted.ok("QUIT\r\n").unwrap();
     named.ok("PASS hunter2\r\n").unwrap();
     named.ok("QUIT\r\n").unwrap();
@@ -65,7 +69,10 @@ fn a_session_moves_in_the_middle_of_an_answer() {
     }
     let expected = [&wire::stuffed(&message)[..], b".\r\n"].concat();
     assert!(said == expected, "an octet differs");
-    assert_eq!(site.views()[0].component.as_deref(), digest(&site, 2).as_deref());
+    assert_eq!(
+        site.views()[0].component.as_deref(),
+        digest(&site, 2).as_deref()
+    );
     alice.ok("QUIT\r\n").unwrap();
 }
 
@@ -132,11 +139,17 @@ fn a_file_that_is_not_what_it_has_to_be_gets_no_session() {
     let mut order = site.order("none", 1);
     order.component.sha256 = Some("0".repeat(64));
     let refusal = site.carry_out(order).unwrap_err();
-    assert!(matches!(refusal, Refusal::File(component::Error::Digest { .. })), "{refusal}");
+    assert!(
+        matches!(refusal, Refusal::File(component::Error::Digest { .. })),
+        "{refusal}"
+    );
     let mut order = site.order("none", 1);
     order.component.file = "/nonexistent.wasm".into();
     let refusal = site.carry_out(order).unwrap_err();
-    assert!(matches!(refusal, Refusal::File(component::Error::Unreadable { .. })), "{refusal}");
+    assert!(
+        matches!(refusal, Refusal::File(component::Error::Unreadable { .. })),
+        "{refusal}"
+    );
     let mut order = site.order("none", 1);
     std::fs::write(&order.component.file, b"\0asm no component").unwrap();
     order.tenant = Some("nobody".to_owned());
