@@ -93,7 +93,7 @@ impl Seat {
         let track = &surroundings.policy.track;
         let epoch = track.epoch();
         let generation = track.target(&surroundings.traveller());
-        let is_proving = track.is_on_probation(&generation);
+        let is_proving = generation.is_on_probation();
         let room = surroundings.room().await?;
         let begun = surroundings.begin(login, &generation).await;
         let member = Member::new(generation);
@@ -203,7 +203,7 @@ impl Seat {
     async fn call_unproven(&mut self, call: Call<'_>) -> Result<Step, Error> {
         let generation = Arc::clone(self.member.generation());
         let Surroundings { house, policy, .. } = &*self.surroundings;
-        self.is_proving = policy.track.is_on_probation(&generation);
+        self.is_proving = generation.is_on_probation();
         let (house, track) = (Arc::clone(house), Arc::clone(&policy.track));
         let made = match self.checkpoint().await {
             Ok(()) => self.make(call).await,

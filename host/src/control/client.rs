@@ -66,7 +66,12 @@ pub fn ask<E: From<Error>>(
 fn send(stream: &mut UnixStream, command: Command) -> io::Result<()> {
     let patience = match &command {
         Command::Swap(_) | Command::Rollback { .. } => SWAP_PATIENCE,
-        _ => PATIENCE,
+        Command::Generations
+        | Command::History
+        | Command::Kick(_)
+        | Command::Sessions
+        | Command::Status
+        | Command::Tenants => PATIENCE,
     };
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(PATIENCE))?;

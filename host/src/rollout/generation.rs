@@ -7,9 +7,10 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
+use super::Bounds;
 use crate::{
     sandbox::{Error, Step, Version},
     sessions::unix_seconds,
@@ -22,6 +23,8 @@ pub struct Generation {
     version: Arc<Version>,
     since: u64,
     began: Instant,
+    /// What it may get wrong at first; `None` for a component that nothing came before.
+    bounds: Option<Bounds>,
     /// Sessions that are in it, parked ones too.
     sessions: AtomicU64,
     tally: Tally,
@@ -62,12 +65,13 @@ pub struct Tallied {
 }
 
 impl Generation {
-    pub(super) fn new(number: u64, version: Arc<Version>) -> Self {
+    pub(super) fn new(number: u64, version: Arc<Version>, bounds: Option<Bounds>) -> Self {
         Self {
             number,
             version,
             since: unix_seconds(SystemTime::now()),
             began: Instant::now(),
+            bounds,
             sessions: AtomicU64::new(0),
             tally: Tally::default(),
             cause: Mutex::default(),
@@ -76,7 +80,7 @@ impl Generation {
 
     /// A component that no track has been given, to be tried.
     pub(crate) fn stranger(version: Arc<Version>) -> Self {
-        Self::new(0, version)
+        Self::new(0, version, None)
     }
 
     /// Its number on its track, from 1.
@@ -94,9 +98,16 @@ impl Generation {
         self.since
     }
 
-    /// The same, for measuring.
-    pub(super) fn began(&self) -> Instant {
-        self.began
+    /// Whether it has yet to show that it can be relied upon.
+    pub(crate) fn is_on_probation(&self) -> bool {
+        let window = self.bounds.map_or(Duration::ZERO, |bounds| bounds.window);
+        self.began.elapsed() < window
+    }
+
+    /// What it got wrong, in words, if that is too much and it is on probation.
+    pub(super) fn broken_bounds(&self) -> Option<String> {
+        let bounds = self.bounds.filter(|_| self.is_on_probation())?;
+        bounds.broken(&self.tallied())
     }
 
     /// What has happened in it up to now.
@@ -134,15 +145,13 @@ impl Generation {
 
     /// A session was not taken, or did not come to an end of a move.
     pub(crate) fn did_not_take(&self, cause: &Error) {
-        match cause {
-            Error::Refused(_) => add(&self.tally.refused),
-            _ if cause.is_components_fault() => {
-                add(&self.tally.refused);
-                self.failed();
-            }
+        if cause.is_components_fault() {
+            self.failed();
+        } else if !matches!(cause, Error::Refused(_)) {
             // It was not asked.
-            _ => return,
+            return;
         }
+        add(&self.tally.refused);
         let mut last = self.cause.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(cause.to_string());
     }

@@ -248,7 +248,7 @@ impl Rollout {
         for (tenant, track) in tracks {
             let bounds = self.bounds.beside(&track.current());
             let promoted = match order.canary {
-                None => track.promote(version, bounds),
+                None => track.promote(version),
                 Some(_) => None,
             };
             let (action, generation) = match promoted {

@@ -51,20 +51,8 @@ impl Bounds {
         }
     }
 
-    /// Whether the generation has had its time.
-    pub(super) fn is_over(&self, generation: &Generation) -> bool {
-        generation.began().elapsed() >= self.window
-    }
-
-    /// What the generation got wrong, in words, if it is too much.
-    pub(super) fn broken_by(&self, generation: &Generation) -> Option<String> {
-        if self.is_over(generation) {
-            return None;
-        }
-        self.broken(&generation.tallied())
-    }
-
-    fn broken(&self, tallied: &Tallied) -> Option<String> {
+    /// What a generation got wrong, in words, if it is too much.
+    pub(super) fn broken(&self, tallied: &Tallied) -> Option<String> {
         let Tallied {
             calls,
             error_replies,

@@ -51,10 +51,8 @@ struct Known {
 pub(super) struct Plan {
     pub(super) stable: Arc<Generation>,
     pub(super) canary: Option<(Arc<Generation>, Canary)>,
-    /// What `roll_back` goes back to.
+    /// What `roll_back` goes back to: the last one that has stood its probation.
     pub(super) previous: Option<Arc<Generation>>,
-    /// Bounds for the newest generation while it is on probation.
-    pub(super) probation: Option<Bounds>,
 }
 
 /// What a generation is to its track.
@@ -85,7 +83,7 @@ impl Standing {
 impl Track {
     /// A track whose sessions are in this component.
     pub fn new(version: Arc<Version>) -> Self {
-        let stable = Arc::new(Generation::new(1, version));
+        let stable = Arc::new(Generation::new(1, version, None));
         let generations = vec![Arc::downgrade(&stable)];
         Self {
             epoch: AtomicU64::new(0),
@@ -93,7 +91,6 @@ impl Track {
                 stable,
                 canary: None,
                 previous: None,
-                probation: None,
             }),
             sample: ArcSwapOption::empty(),
             known: Mutex::new(Known {
@@ -140,27 +137,18 @@ impl Track {
     pub(crate) fn refuge(&self, from: &Generation) -> Option<Arc<Generation>> {
         let plan = self.plan.load();
         let candidates = [Some(&plan.stable), plan.previous.as_ref()];
-        let mut candidates = candidates.into_iter().flatten();
-        candidates
-            .find(|generation| generation.number() != from.number())
-            .cloned()
+        let candidates = candidates.into_iter().flatten();
+        let mut others = candidates.filter(|generation| generation.number() != from.number());
+        let first = others.next()?;
+        let better = others.find(|_| first.is_on_probation());
+        Some(Arc::clone(better.unwrap_or(first)))
     }
 
-    /// Whether this generation has yet to show that it can be relied upon.
-    pub(crate) fn is_on_probation(&self, generation: &Generation) -> bool {
-        let plan = self.plan.load();
-        let Some(bounds) = &plan.probation else {
-            return false;
-        };
-        plan.newest().number() == generation.number() && !bounds.is_over(generation)
-    }
-
-    /// The bounds that this generation has broken, if it is on probation.
+    /// The bounds that this generation has broken, if it is the newest one, and on probation.
     pub(super) fn verdict(&self, generation: &Generation) -> Option<String> {
         let plan = self.plan.load();
-        let bounds = plan.probation.as_ref()?;
         (plan.newest().number() == generation.number()).then_some(())?;
-        bounds.broken_by(generation)
+        generation.broken_bounds()
     }
 
     pub(super) fn plan(&self) -> Arc<Plan> {
@@ -176,21 +164,19 @@ impl Track {
     ) -> Arc<Generation> {
         let mut known = self.known();
         known.last += 1;
-        let generation = Arc::new(Generation::new(known.last, version));
+        let generation = Arc::new(Generation::new(known.last, version, Some(bounds)));
         known.generations.retain(|known| known.strong_count() > 0);
         known.generations.push(Arc::downgrade(&generation));
         let plan = self.plan.load();
         let next = match canary {
             Some(canary) => Plan {
                 canary: Some((Arc::clone(&generation), canary)),
-                probation: Some(bounds),
                 ..Plan::clone(&plan)
             },
             None => Plan {
                 stable: Arc::clone(&generation),
                 canary: None,
-                previous: Some(Arc::clone(&plan.stable)),
-                probation: Some(bounds),
+                previous: Some(plan.proven()),
             },
         };
         self.follow(next);
@@ -198,7 +184,7 @@ impl Track {
     }
 
     /// Gives all sessions to the canary. `None` if there is none of this component.
-    pub(super) fn promote(&self, version: &Version, bounds: Bounds) -> Option<Arc<Generation>> {
+    pub(super) fn promote(&self, version: &Version) -> Option<Arc<Generation>> {
         let _known = self.known();
         let plan = self.plan.load();
         let (generation, _) = plan.canary.as_ref()?;
@@ -207,8 +193,7 @@ impl Track {
         self.follow(Plan {
             stable: Arc::clone(&generation),
             canary: None,
-            previous: Some(Arc::clone(&plan.stable)),
-            probation: Some(bounds),
+            previous: Some(plan.proven()),
         });
         Some(generation)
     }
@@ -229,14 +214,12 @@ impl Track {
         let next = match (&plan.canary, &plan.previous) {
             (Some(_), _) => Plan {
                 canary: None,
-                probation: None,
                 ..Plan::clone(&plan)
             },
             (None, Some(previous)) => Plan {
                 stable: Arc::clone(previous),
                 canary: None,
                 previous: None,
-                probation: None,
             },
             (None, None) => return None,
         };
@@ -275,6 +258,13 @@ impl Plan {
         self.canary
             .as_ref()
             .map_or(&self.stable, |(generation, _)| generation)
+    }
+
+    /// The newest one that all sessions were to be in and that has stood its probation.
+    fn proven(&self) -> Arc<Generation> {
+        let previous = self.previous.as_ref();
+        let previous = previous.filter(|_| self.stable.is_on_probation());
+        Arc::clone(previous.unwrap_or(&self.stable))
     }
 
     fn standing(&self, generation: &Generation) -> Standing {

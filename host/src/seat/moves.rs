@@ -183,8 +183,7 @@ impl Seat {
 
     /// The session is in a generation of the component that it is in already.
     fn join(&mut self, generation: Arc<Generation>) {
-        let track = &self.surroundings.policy.track;
-        self.is_proving = track.is_on_probation(&generation);
+        self.is_proving = generation.is_on_probation();
         self.member = Member::moved(generation);
         self.has_moved = true;
     }

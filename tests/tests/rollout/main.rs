@@ -11,5 +11,6 @@
 mod canary;
 mod faults;
 mod hibernation;
+mod load;
 mod site;
 mod swap;

@@ -1,14 +1,17 @@
 //! A server whose sessions are moved, and what one can ask about them.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, LazyLock},
     thread,
     time::{Duration, Instant},
 };
 
 use popcell::{
+    auth::Auth,
     component::Options,
     config::Config,
+    mailbox::Mailbox,
     rollout::{Canary, Listed, Order, Refusal, Report, Rollout, Standing},
     sandbox::{EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox},
     services::Services,
@@ -87,6 +90,12 @@ fn users() -> Vec<User> {
 
 impl Setting {
     pub(crate) fn start(self) -> Site {
+        let backends = Arc::new(self.world.clone());
+        self.start_with(Arc::<World>::clone(&backends), backends)
+    }
+
+    /// The same with these users and their mail.
+    pub(crate) fn start_with(self, auth: Arc<dyn Auth>, mailbox: Arc<dyn Mailbox>) -> Site {
         let options = EngineOptions {
             // Those of the trial come on top.
             cells: self.cells + 4,
@@ -94,9 +103,7 @@ impl Setting {
             engine: Engine::default(),
         };
         let sandbox = Sandbox::new(options, self.limits, EMBEDDED_COMPONENT).unwrap();
-        let backends = Arc::new(self.world.clone());
-        let auth = Arc::<World>::clone(&backends);
-        let services = Services::of(&self.config, auth, backends, Arc::new(sandbox)).unwrap();
+        let services = Services::of(&self.config, auth, mailbox, Arc::new(sandbox)).unwrap();
         Site {
             world: self.world,
             server: Running::start_with(&self.config, services).unwrap(),
@@ -108,6 +115,17 @@ impl Setting {
 impl Site {
     pub(crate) fn start() -> Self {
         Setting::default().start()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Swaps, and does not wait for those who are busy.
+    pub(crate) fn swap_now(&self, fault: &str, number: u32) -> Result<Report, Refusal> {
+        let mut order = self.order(fault, number);
+        order.wait = false;
+        self.carry_out(order)
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -209,7 +227,9 @@ pub(crate) fn many(client: &mut Client, command: &str) -> Vec<Vec<u8>> {
         match client.hear().unwrap() {
             Heard::Line(line) if line == b".\r\n" => return lines,
             Heard::Line(line) => lines.push(line),
-            heard => panic!("{command:?} breaks off: {heard:?}"),
+            heard @ (Heard::Closed(_) | Heard::Silence) => {
+                panic!("{command:?} breaks off: {heard:?}")
+            }
         }
     }
 }
