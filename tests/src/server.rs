@@ -20,7 +20,7 @@ use popcell::{
     services::Services,
     tls::Tls,
 };
-use tokio::{runtime::Builder, sync::oneshot};
+use tokio::{net::TcpSocket, runtime::Builder, sync::oneshot};
 
 /// One engine for all servers of a test program: compiling the component takes longer than most
 /// tests.
@@ -85,6 +85,14 @@ pub fn services(
     Ok(Services::of(config, auth, mailbox, Arc::clone(&SANDBOX))?)
 }
 
+/// A listening socket with room for all clients that come at once: what does not fit is dropped by the
+/// system without a word.
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(address)?;
+    Ok(socket.listen(4096)?.into_std()?)
+}
+
 impl Running {
     /// Starts a server with these backends instead of those that the configuration names.
     ///
@@ -107,10 +115,13 @@ impl Running {
     ///
     /// What the system or the server says.
     pub fn start_with(config: &Config, services: Services) -> Result<Self> {
-        let socket = TcpListener::bind(config.listeners.first().context("no listener")?.address)?;
-        socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
+        let address = config.listeners.first().context("no listener")?.address;
+        let socket = {
+            let _inside = runtime.enter();
+            listen(address)?
+        };
+        let address = socket.local_addr()?;
         let server = {
             let _inside = runtime.enter();
             Server::new(config, vec![socket], services)?

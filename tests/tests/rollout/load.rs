@@ -52,8 +52,6 @@ const BUILDS: [(&str, bool); 10] = [
 
 #[test]
 fn swap_after_swap_costs_nobody_anything() {
-    let file = std::fs::File::create("/tmp/load-trace.log").unwrap();
-    tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO).with_writer(file).init();
     let clients = number("POPCELL_LOAD_SESSIONS", 100);
     let swaps = number("POPCELL_LOAD_SWAPS", 10);
     let (site, store) = site(clients);

@@ -23,7 +23,7 @@ const PREFIX: usize = b"popcell-fault:".len();
 /// The line that wakes faults that are late.
 const TRIGGER: &[u8] = b"TOP 3 77";
 
-/// What states end in of a build that reads no others.
+/// What states begin with of a build that reads no others, so that no other reads them.
 const OWN: u8 = 0xA5;
 
 struct Faulty;
@@ -115,7 +115,7 @@ impl wit::GuestSession for Session {
         }
         let mut parked = this.into_inner::<Self>().0.into_parked();
         if has(b"refuse") {
-            parked.state.push(OWN);
+            parked.state.insert(0, OWN);
         }
         parked
     }
@@ -130,8 +130,11 @@ impl wit::GuestSession for Session {
         if has(b"loop-resume") {
             spin();
         }
-        if has(b"refuse") && parked.state.pop() != Some(OWN) {
-            return Err(wit::ResumeError::UnknownFormat);
+        if has(b"refuse") {
+            if parked.state.first() != Some(&OWN) {
+                return Err(wit::ResumeError::UnknownFormat);
+            }
+            parked.state.remove(0);
         }
         let session = guest::Session::from_parked(parked, connection)?;
         Ok(wit::Session::new(Self::new(session)))
