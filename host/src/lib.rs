@@ -17,6 +17,7 @@
 //! * [`sandbox`]: the only module that knows wasmtime; [`component`]: files that it may run.
 //! * [`capability`], [`snapshot`], [`account`]: the words in which the sandbox and the stores speak
 //!   to each other.
+//! * [`trial`]: what a component has to get right before it is given a session.
 //! * [`tenant`]: whose users there are, and what serves them.
 //! * [`login`], [`auth`], [`mailbox`]: who may log in, and what they then hold.
 //! * [`retention`]: mail that is too old, removed between sessions.
@@ -46,7 +47,9 @@ pub mod log;
 pub mod login;
 pub mod mailbox;
 pub mod metrics;
+mod octets;
 pub mod operations;
+mod pattern;
 mod presence;
 pub mod proxy;
 mod reception;
@@ -63,3 +66,4 @@ mod story;
 pub mod systemd;
 pub mod tenant;
 pub mod tls;
+pub mod trial;
