@@ -230,6 +230,30 @@ pub fn load(options: &Options, trust: &Trust) -> Result<Vec<u8>, Error> {
     Ok(wasm)
 }
 
+/// The key that made the signature beside a component, or says that it did: nothing is verified.
+/// `None` if there is no signature.
+///
+/// # Errors
+///
+/// [`Error::Garbled`] and [`Error::Unreadable`].
+pub fn signer(options: &Options) -> Result<Option<KeyId>, Error> {
+    let signature = options.signature();
+    let text = match read(&signature, MAX_SIGNATURE_OCTETS) {
+        Err(Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        text => text?,
+    };
+    let line = str::from_utf8(&text).ok();
+    let line = line.and_then(|text| text.lines().nth(1));
+    line.and_then(KeyId::of)
+        .map(Some)
+        .ok_or_else(|| Error::Garbled {
+            path: options.file.clone(),
+            signature,
+        })
+}
+
 fn verify(wasm: &[u8], text: &[u8], options: &Options, trust: &Trust) -> Result<(), Error> {
     let path = || options.file.clone();
     let garbled = || Error::Garbled {

@@ -39,6 +39,8 @@ struct Dialogue {
     deleted: BTreeSet<u32>,
     /// There while it is being sent.
     message: Option<Message>,
+    /// Whether what was sent of it last is not the end of a line.
+    is_inside_a_line: bool,
 }
 
 /// What is said to a command, and what then.
@@ -72,6 +74,7 @@ impl Dialogue {
                 match opened {
                     Some(Ok(message)) => {
                         self.message = Some(message);
+                        self.is_inside_a_line = false;
                         return ("+OK here it is".to_owned(), wit::Next::More);
                     }
                     Some(Err(_)) | None => "-ERR no such message".to_owned(),
@@ -117,30 +120,32 @@ impl Dialogue {
         (is_there && !self.deleted.contains(&number)).then_some(number)
     }
 
-    /// The next octets of the message, with a dot in front of every line that begins with one.
-    /// A line that two reads share is no trouble: the host gives whole lines only at its ends, so
-    /// this reads until there is one.
-    fn more(&mut self) -> (Vec<u8>, wit::Next) {
+    /// The next octets of the message, about as many as are wanted, with a dot in front of every line
+    /// that begins with one.
+    fn more(&mut self, max: u32) -> (Vec<u8>, wit::Next) {
         let Some(message) = &self.message else {
             return (Vec::new(), wit::Next::Abort);
         };
-        let mut octets = Vec::new();
-        loop {
-            match message.read(8_192) {
-                Ok(read) if read.is_empty() => {
-                    self.message = None;
-                    octets.extend_from_slice(b".\r\n");
-                    let (end, text) = (octets.len() - 3, &octets);
-                    let stuffed = [&stuffed(&text[..end])[..], b".\r\n"].concat();
-                    return (stuffed, wit::Next::Lines);
-                }
-                Ok(read) => octets.extend_from_slice(&read),
-                Err(_) => return (Vec::new(), wit::Next::Abort),
+        match message.read(max) {
+            Ok(read) if read.is_empty() => {
+                self.message = None;
+                (b".\r\n".to_vec(), wit::Next::Lines)
             }
-            if octets.ends_with(b"\r\n") {
-                return (stuffed(&octets), wit::Next::More);
-            }
+            Ok(read) => (self.stuffed(&read), wit::Next::More),
+            Err(_) => (Vec::new(), wit::Next::Abort),
         }
+    }
+
+    fn stuffed(&mut self, octets: &[u8]) -> Vec<u8> {
+        let mut stuffed = Vec::with_capacity(octets.len() + 16);
+        for octet in octets {
+            if !self.is_inside_a_line && *octet == b'.' {
+                stuffed.push(b'.');
+            }
+            stuffed.push(*octet);
+            self.is_inside_a_line = *octet != b'\n';
+        }
+        stuffed
     }
 
     fn quit(&mut self) -> String {
@@ -158,17 +163,6 @@ impl Dialogue {
             Err(_) => "-ERR some messages are still there".to_owned(),
         }
     }
-}
-
-fn stuffed(lines: &[u8]) -> Vec<u8> {
-    let mut stuffed = Vec::with_capacity(lines.len() + 16);
-    for line in lines.split_inclusive(|octet| *octet == b'\n') {
-        if line.starts_with(b".") {
-            stuffed.push(b'.');
-        }
-        stuffed.extend_from_slice(line);
-    }
-    stuffed
 }
 
 fn step(consumed: usize, output: Vec<u8>, next: wit::Next) -> wit::Step {
@@ -198,12 +192,14 @@ impl wit::GuestSession for Session {
         let end = lines.iter().position(|octet| *octet == b'\n');
         let line = &lines[..end.map_or(lines.len(), |end| end + 1)];
         let text = String::from_utf8_lossy(line);
-        let (said, next) = self.0.borrow_mut().line(text.trim_end());
+        // A password may end in spaces.
+        let text = text.trim_end_matches(['\r', '\n']);
+        let (said, next) = self.0.borrow_mut().line(text);
         step(line.len(), format!("{said}\r\n").into_bytes(), next)
     }
 
-    fn more(&self, _max: u32) -> wit::Step {
-        let (output, next) = self.0.borrow_mut().more();
+    fn more(&self, max: u32) -> wit::Step {
+        let (output, next) = self.0.borrow_mut().more(max);
         step(0, output, next)
     }
 
@@ -211,12 +207,18 @@ impl wit::GuestSession for Session {
         step(0, b"-ERR too long\r\n".to_vec(), wit::Next::Abort)
     }
 
-    /// What is kept: the numbers of the deleted messages. The capabilities go along by themselves.
+    /// What is kept: the user who has not logged in yet, or else the numbers of the deleted
+    /// messages. The capabilities go along by themselves.
     fn suspend(this: wit::Session) -> wit::Parked {
         let dialogue = this.into_inner::<Self>().0.into_inner();
         let deleted = dialogue.deleted.iter().flat_map(|n| n.to_le_bytes());
+        let kept = match &dialogue.maildrop {
+            Some(_) => deleted.collect(),
+            None => dialogue.user.unwrap_or_default(),
+        };
+        let inside = [u8::from(dialogue.is_inside_a_line)];
         wit::Parked {
-            state: b"example1".iter().copied().chain(deleted).collect(),
+            state: [b"example1", &inside[..], &kept].concat(),
             maildrop: dialogue.maildrop,
             message: dialogue.message,
             exchange: None,
@@ -227,21 +229,27 @@ impl wit::GuestSession for Session {
         parked: wit::Parked,
         connection: wit::Connection,
     ) -> Result<wit::Session, wit::ResumeError> {
-        let deleted = match parked.state.strip_prefix(b"example1") {
-            Some(numbers) => numbers
-                .chunks_exact(4)
-                .map(|octets| u32::from_le_bytes([octets[0], octets[1], octets[2], octets[3]]))
-                .collect(),
-            // Another component's, which has logged the user in: all there is to it is the maildrop.
-            None if parked.maildrop.is_some() && parked.message.is_none() => BTreeSet::new(),
-            None => return Err(wit::ResumeError::UnknownFormat),
-        };
-        Ok(wit::Session::new(Self(RefCell::new(Dialogue {
+        let mut dialogue = Dialogue {
             banner: connection.banner,
-            user: None,
-            maildrop: parked.maildrop,
-            deleted,
-            message: parked.message,
-        }))))
+            ..Dialogue::default()
+        };
+        match parked.state.strip_prefix(b"example1") {
+            Some([inside, kept @ ..]) => {
+                dialogue.is_inside_a_line = *inside == 1;
+                if parked.maildrop.is_some() {
+                    let numbers = kept.chunks_exact(4);
+                    let numbers = numbers.map(|n| u32::from_le_bytes([n[0], n[1], n[2], n[3]]));
+                    dialogue.deleted = numbers.collect();
+                } else {
+                    dialogue.user = Some(kept.to_vec());
+                }
+            }
+            // Another component's, which has logged the user in: all there is to it is the maildrop.
+            _ if parked.maildrop.is_some() && parked.message.is_none() => {}
+            _ => return Err(wit::ResumeError::UnknownFormat),
+        }
+        dialogue.maildrop = parked.maildrop;
+        dialogue.message = parked.message;
+        Ok(wit::Session::new(Self(RefCell::new(dialogue))))
     }
 }

@@ -6,7 +6,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
-use crate::auth::{MAX_USER_OCTETS, scheme};
+use crate::{
+    auth::{MAX_USER_OCTETS, scheme},
+    config::parse_size,
+};
 
 /// A port that needs no privileges.
 const LISTEN: &str = "127.0.0.1:1110";
@@ -20,6 +23,17 @@ Start here:
 Exit codes:
   0 done   1 failed while running   2 wrong arguments   69 the port is taken, or no server answers
   77 not permitted   78 something is wrong with the configuration";
+
+const COMPONENT_HELP: &str = "\
+Examples:
+  popcell component export pop3.wasm              the component that is in this program
+  popcell component inspect mine.wasm             what it is, and what it wants
+  popcell component test mine.wasm --wasi         whether it can be given a session";
+
+const COMPONENT_TEST_HELP: &str = "\
+Plays dialogues with the component, in a sandbox with mail of its own, and each once more with the
+session suspended and resumed between any two calls. Wording is free, and what POP3 does not demand
+may be missing. The exit code is 1 if a dialogue fails.";
 
 const DEMO_HELP: &str = "\
 Examples:
@@ -97,6 +111,10 @@ pub(super) enum Command {
         file: PathBuf,
     },
 
+    /// Look at components: the one in this program, or files.
+    #[command(subcommand, after_help = COMPONENT_HELP)]
+    Component(Component),
+
     /// Serve a few messages to user demo, password demo.
     #[command(after_help = DEMO_HELP)]
     Demo {
@@ -157,6 +175,48 @@ pub(super) enum Command {
     Serve(Serve),
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum Component {
+    /// Write the component that is in this program to a file.
+    Export {
+        /// The file to make.
+        file: PathBuf,
+
+        /// Overwrite a file that is there.
+        #[arg(long)]
+        force: bool,
+    },
+
+    /// Show what a component is, and whether it could be a session here.
+    Inspect {
+        /// The component.
+        file: PathBuf,
+
+        /// Print an object of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Try whether a component speaks POP3 as its clients need it.
+    #[command(after_help = COMPONENT_TEST_HELP)]
+    Test {
+        /// The component.
+        file: PathBuf,
+
+        /// Let it import WASI, of which clocks and randomness work.
+        #[arg(long)]
+        wasi: bool,
+
+        /// Memory that a session may have.
+        #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
+        memory: usize,
+
+        /// Print an object of JSON a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 #[derive(Args, Debug)]
 pub(super) struct Serve {
     /// A configuration file.
@@ -212,6 +272,12 @@ pub(super) struct Whom {
     /// All sessions of a tenant.
     #[arg(long, value_name = "NAME")]
     pub(super) tenant: Option<String>,
+}
+
+/// A size as configuration files have it.
+fn size(text: &str) -> Result<usize, &'static str> {
+    let octets = parse_size(text).filter(|octets| (1 << 16..=1 << 30).contains(octets));
+    octets.ok_or("a size from 64KiB to 1GiB, such as 1MiB")
 }
 
 /// A name that can stand in the users' file.

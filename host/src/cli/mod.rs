@@ -1,11 +1,12 @@
 //! The command line: what `popcell demo`, `serve`, `check`, `expire` and `hash` do until the server
-//! takes over, and how a running one is asked.
+//! takes over, how a running one is asked, and what a component is like.
 //!
 //! Speaks no POP3 and knows no component. `main` gives it the function that serves; everything
 //! before (arguments, configuration, sockets) and after (signals, exit code) happens here.
 
 mod args;
 mod check;
+mod component;
 mod demo;
 mod expire;
 mod failure;
@@ -78,6 +79,7 @@ where
     };
     let done = match arguments.command {
         Some(Command::Check { file }) => check::check(&file),
+        Some(Command::Component(command)) => component::run(command),
         Some(Command::Demo { listen }) => demo(listen, serve),
         Some(Command::Expire { config, dry_run }) => expire::expire(&config, dry_run),
         Some(Command::Hash { scheme, user }) => hash::hash(&scheme, user.as_deref()),

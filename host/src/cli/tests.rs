@@ -58,6 +58,9 @@ fn arguments_that_do_not_go_together_are_refused() {
         "serve --maildir x --user me",
         "serve --maildir x --user me --listen 0.0.0.0:110 --password-file y",
         "check x.toml",
+        "component export x.wasm --force",
+        "component inspect x.wasm --json",
+        "component test x.wasm --wasi --memory 16MiB",
         "expire --config x.toml",
         "expire --config x.toml --dry-run",
         "hash",
@@ -75,6 +78,8 @@ fn arguments_that_do_not_go_together_are_refused() {
     for wrong in [
         "",
         "sevre",
+        "component",
+        "component test x.wasm --memory 16",
         "demo --listen localhost",
         "serve",
         "serve --user me",

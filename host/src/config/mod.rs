@@ -26,6 +26,7 @@ use std::{
 
 use ipnet::IpNet;
 
+pub(crate) use self::quantity::parse_size;
 pub use self::{
     limits::{Limits, Timeouts},
     logging::{Log, LogFormat, LogLevel},

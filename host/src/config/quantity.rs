@@ -16,7 +16,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// Reads `"64KiB"`; `None` for anything else than a number and one of `GiB`, `MiB` and `KiB`.
-pub(super) fn parse_size(text: &str) -> Option<usize> {
+pub(crate) fn parse_size(text: &str) -> Option<usize> {
     parse(text, &SIZES).and_then(|octets| usize::try_from(octets).ok())
 }
 

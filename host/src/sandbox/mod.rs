@@ -11,8 +11,10 @@
 //! * `cell`, `host`, `usage`: what a guest owns, what it may call, what it did.
 //! * `limits`, `budget`: what one guest, and all of a tenant together, may use up.
 //! * `park`: sessions between two cells.
+//! * `anatomy`: what a component is made of, for whoever looks at one.
 //! * `convert`, `bindings`: the border to the generated types.
 
+mod anatomy;
 mod bindings;
 mod budget;
 mod cell;
@@ -29,6 +31,7 @@ mod wasi;
 use std::sync::Arc;
 
 pub use self::{
+    anatomy::Anatomy,
     budget::Budget,
     cell::Terms,
     engine::{Engine, EngineOptions},
@@ -302,6 +305,15 @@ impl Sandbox {
     /// As [`compile`](Self::compile).
     pub fn embedded(&self) -> Result<Arc<Version>, Error> {
         self.compile(EMBEDDED_COMPONENT, Permission::Contract)
+    }
+
+    /// What a component is made of, and whether it could be a session here if it may have WASI.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Component`]: the octets are no component, or one that is larger than a cell.
+    pub fn examine(&self, wasm: &[u8]) -> Result<Anatomy, Error> {
+        Anatomy::of(self.registry.engine(), wasm)
     }
 
     /// Octets of memory that the largest cell may have, whatever its terms are.

@@ -48,20 +48,10 @@ impl Version {
         permission: Permission,
     ) -> Result<Self, Error> {
         let component = Component::from_binary(engine, wasm).map_err(refused)?;
-        let component_type = component.component_type();
-        permission.check(component_type.imports(engine).map(|(name, _)| name))?;
-        let mut linker = Linker::new(engine);
-        Pop3Session::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)
-            .map_err(refused)?;
-        match permission {
-            Permission::Contract => {}
-            Permission::Wasi => wasi::add_to_linker(&mut linker).map_err(refused)?,
-        }
-        let pre = linker.instantiate_pre(&component).map_err(refused)?;
         Ok(Self {
             digest: digest(wasm),
             permission,
-            pre: Pop3SessionPre::new(pre).map_err(refused)?,
+            pre: link(engine, &component, permission)?,
         })
     }
 
@@ -81,8 +71,30 @@ impl Version {
     }
 }
 
+/// Gives a component what it imports, and finds what it has to export.
+///
+/// # Errors
+///
+/// As [`Version::new`].
+pub(super) fn link(
+    engine: &wasmtime::Engine,
+    component: &Component,
+    permission: Permission,
+) -> Result<Pop3SessionPre<Cell>, Error> {
+    let component_type = component.component_type();
+    permission.check(component_type.imports(engine).map(|(name, _)| name))?;
+    let mut linker = Linker::new(engine);
+    Pop3Session::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell).map_err(refused)?;
+    match permission {
+        Permission::Contract => {}
+        Permission::Wasi => wasi::add_to_linker(&mut linker).map_err(refused)?,
+    }
+    let pre = linker.instantiate_pre(component).map_err(refused)?;
+    Pop3SessionPre::new(pre).map_err(refused)
+}
+
 /// Why a component is not taken: the system's fault if it allows no executable memory.
-fn refused(error: wasmtime::Error) -> Error {
+pub(super) fn refused(error: wasmtime::Error) -> Error {
     let cause = error
         .chain()
         .find_map(<dyn std::error::Error>::downcast_ref);
@@ -122,6 +134,10 @@ impl Registry {
 
     pub(super) fn default(&self) -> Arc<Version> {
         Arc::clone(&self.default)
+    }
+
+    pub(super) fn engine(&self) -> &wasmtime::Engine {
+        self.default.pre.engine()
     }
 
     /// The version of these octets, compiled unless that is done already.

@@ -93,8 +93,8 @@ impl Stage<'_> {
             match turn {
                 Turn::Send(octets) => self.send(octets).await?,
                 Turn::Say(line) => self.expect(&octets::encode(line), |said| said == line)?,
-                Turn::SayLike(form) => self.expect(form, |said| is_like(form, said))?,
-                Turn::SayIfThere(form) => match self.expect(form, |said| is_like(form, said)) {
+                Turn::SayLike(form) => self.expect_like(form)?,
+                Turn::SayIfThere(form) => match self.expect_like(form) {
                     Ok(()) => {}
                     Err(Cause::Differs { .. }) => return Ok(Verdict::NotThere),
                     Err(cause) => return Err(cause),
@@ -193,6 +193,11 @@ impl Stage<'_> {
         (end.is_some() || !line.is_empty()).then_some(line)
     }
 
+    /// A line of a wording that is free, within the bounds of what a line may be.
+    fn expect_like(&mut self, form: &str) -> Result<(), Cause> {
+        self.expect(form, |said| is_like(form, said) && is_line(said))
+    }
+
     fn expect(&mut self, expected: &str, is_right: impl Fn(&[u8]) -> bool) -> Result<(), Cause> {
         let Some(said) = self.hear() else {
             let expected = shown(expected.to_owned());
@@ -218,8 +223,7 @@ impl Stage<'_> {
             if line == b"." {
                 break;
             }
-            let is_printable = line.iter().all(|octet| (0x20..=0x7e).contains(octet));
-            if line.is_empty() || !is_printable || line.len() + 2 > ANSWER_OCTETS {
+            if line.is_empty() || !is_line(&line) {
                 let expected = "a line of 1 to 510 printable characters".to_owned();
                 let said = shown(octets::encode(&line));
                 return Err(Cause::Differs { expected, said });
@@ -271,6 +275,12 @@ impl Stage<'_> {
         self.said.clear();
         self.heard = 0;
     }
+}
+
+/// Whether an answer may have this line: printable characters, and not too many.
+fn is_line(line: &[u8]) -> bool {
+    let is_printable = line.iter().all(|octet| (0x20..=0x7e).contains(octet));
+    is_printable && line.len() + 2 <= ANSWER_OCTETS
 }
 
 /// As much of a text as is looked at.

@@ -1,7 +1,8 @@
 //! The guest is hostile, always: every limit of the sandbox, and a guest that breaks it.
 //!
 //! The guest is `guests/hostile`; it is told what to do line by line. Here it is called through the
-//! sandbox, in `served` over a socket; `component` is about what is not even started. After every
+//! sandbox, in `served` over a socket; `component` is about what is not even started, `trial` about what
+//! never gets a session. After every
 //! attack the mail is there, the maildrop is free, and a neighbour in the same sandbox is served.
 
 #![expect(
@@ -13,6 +14,7 @@ mod attack;
 mod component;
 mod parked;
 mod served;
+mod trial;
 
 use std::time::Duration;
 
