@@ -28,6 +28,7 @@ use crate::{
     operations::Operations,
     presence::Presence,
     proxy,
+    record::{Recorder, Shelf},
     sandbox::{self, Sandbox},
     seat::{Seat, Surroundings},
     server::Error,
@@ -55,6 +56,8 @@ pub(crate) struct Reception {
     tls: Option<Arc<Tls>>,
     delays: Option<Arc<Delays>>,
     slow_lane: Arc<SlowLane>,
+    /// Where sessions are recorded, if any are.
+    shelf: Option<Arc<Shelf>>,
     limits: crate::config::Limits,
     timeouts: crate::config::Timeouts,
     ids: SessionIds,
@@ -87,6 +90,7 @@ impl Reception {
             tenants,
             tls,
             delays,
+            shelf: config.record.as_ref().map(Shelf::open).transpose()?,
             slow_lane: SlowLane::new().map(Arc::new).map_err(Error::SlowLane)?,
             limits: config.limits,
             timeouts: config.timeouts,
@@ -268,9 +272,11 @@ impl Reception {
         let login = SessionLogin::under(counter.realms(), channel, circumstances);
         let watch = login.watch();
         let SessionPolicy { version, terms, .. } = &**counter.policy();
-        let session =
-            self.sandbox
-                .session_in(Arc::clone(version), terms.clone(), Box::new(login), &facts);
+        let recorder = self.recorder(counter, story, &facts);
+        let login = Recorder::witness(recorder.as_ref(), Box::new(login));
+        let session = self
+            .sandbox
+            .session_in(Arc::clone(version), terms.clone(), login, &facts);
         let session = match session.await {
             Ok(session) => session,
             Err(error) => return Finish::End(error.into()),
@@ -284,6 +290,7 @@ impl Reception {
             is_undecided: counter.is_undecided(),
             facts,
             watch: watch.clone(),
+            recorder,
         };
         let seat = Seat::new(session, surroundings);
         let origin = story.origin.clone();
@@ -295,6 +302,23 @@ impl Reception {
         } = connection.serve(stop).await;
         story.session(traffic, watch.record(), usage);
         finish
+    }
+
+    /// Who records the session, if anybody does. Whose it is may not be known yet.
+    fn recorder(
+        &self,
+        counter: &Counter,
+        story: &Story,
+        facts: &sandbox::Connection,
+    ) -> Option<Recorder> {
+        let policy = counter.policy();
+        let component = policy.version.digest();
+        let shelf = self.shelf.as_ref()?;
+        let recorder = Recorder::begin(shelf, story.origin.session, component, facts)?;
+        if !counter.is_undecided() {
+            recorder.decide(policy.is_recorded);
+        }
+        Some(recorder)
     }
 
     /// The facts that the component is told of a channel.

@@ -12,7 +12,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    config::Config,
+    config::{Config, Record},
     services::{Changes, Tenancy},
     systemd,
     tls::{Tls, watch},
@@ -77,7 +77,7 @@ async fn on_hangup(mut hangup: Signal, reloads: Reloads, fixed: Fixed) {
 
 /// Reads the file, and puts its tenants in the place of those that there are. Blocks.
 fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) {
-    let config = match Config::load(file) {
+    let mut config = match Config::load(file) {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.to_string().lines() {
@@ -87,6 +87,7 @@ fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) {
         }
     };
     fixed.compare(&Fixed::of(&config));
+    config.record.clone_from(&fixed.record);
     match tenancy.replace(&config) {
         Ok(Changes {
             added,
@@ -99,7 +100,11 @@ fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) {
 
 /// What a server keeps until it is started again, in words to compare.
 #[derive(Clone)]
-struct Fixed(Vec<(&'static str, String)>);
+struct Fixed {
+    sections: Vec<(&'static str, String)>,
+    /// The command line may have said it.
+    record: Option<Record>,
+}
 
 impl Fixed {
     fn of(config: &Config) -> Self {
@@ -111,9 +116,10 @@ impl Fixed {
             state,
             control,
             metrics,
+            record,
             ..
         } = config;
-        Self(vec![
+        let sections = vec![
             ("listener", format!("{listeners:?}")),
             ("tls", format!("{tls:?}")),
             ("timeouts", format!("{timeouts:?}")),
@@ -121,12 +127,15 @@ impl Fixed {
             ("state", format!("{state:?}")),
             ("control", format!("{control:?}")),
             ("metrics", format!("{metrics:?}")),
+            ("record", format!("{record:?}")),
             ("limits", limits(config)),
-        ])
+        ];
+        let record = record.clone();
+        Self { sections, record }
     }
 
     fn compare(&self, other: &Self) {
-        for ((section, before), (_, after)) in self.0.iter().zip(&other.0) {
+        for ((section, before), (_, after)) in self.sections.iter().zip(&other.sections) {
             if before != after {
                 warn!(section, "what has changed here holds after a restart only");
             }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::{
+    capability::Login,
     end::End,
     login::{SessionLogin, Watch},
+    record::{self, Recorder},
     sandbox::{Connection, Error, Limit, Sandbox, Session, Step, Usage},
     slow_lane::SlowLane,
     tenant::{SessionPolicy, Tenants},
@@ -29,6 +31,8 @@ pub(crate) struct Surroundings {
     pub(crate) is_undecided: bool,
     pub(crate) facts: Connection,
     pub(crate) watch: Watch,
+    /// Who writes the session down, if anybody does.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// A session and where it is.
@@ -96,9 +100,11 @@ impl Seat {
         self.session.as_ref().map_or(self.usage, Session::usage)
     }
 
-    /// Whether lines have to come one by one: what follows a login may be another component's.
+    /// Whether lines have to come one by one: what follows a login may be another component's, and
+    /// who writes the session down has to know which line a secret was in.
     pub(crate) fn wants_single_lines(&self) -> bool {
-        self.surroundings.is_undecided && !self.is_logged_in()
+        let is_watched = self.surroundings.is_undecided || self.surroundings.recorder.is_some();
+        is_watched && !self.is_logged_in()
     }
 
     /// A login has succeeded: from here on the session is its tenant's, in the tenant's component
@@ -112,6 +118,9 @@ impl Seat {
             return Ok(false);
         };
         let policy = Arc::clone(&tenant.policy);
+        if let Some(recorder) = &self.surroundings.recorder {
+            recorder.decide(policy.is_recorded);
+        }
         let mut session = self.session.take().ok_or(LOST)?;
         if session.version().is_same(&policy.version) {
             let is_taken = session.adopt(policy.terms.clone());
@@ -132,6 +141,14 @@ impl Seat {
     }
 
     async fn call(&mut self, call: Call<'_>) -> Result<Step, Error> {
+        let step = self.make(call).await;
+        if let Some(recorder) = &self.surroundings.recorder {
+            recorder.called(call.recorded(), &step);
+        }
+        step
+    }
+
+    async fn make(&mut self, call: Call<'_>) -> Result<Step, Error> {
         let session = self.session.as_mut().ok_or(LOST)?;
         if !session.is_overdrawn() {
             return call.make(session).await;
@@ -158,7 +175,7 @@ impl Surroundings {
         tenant: &str,
     ) -> Result<Session, Error> {
         let parked = session.suspend().await?;
-        let login = Box::new(SessionLogin::again(&self.watch));
+        let login = self.login();
         let moved = self.sandbox.resume_in(
             Arc::clone(&policy.version),
             policy.terms.clone(),
@@ -169,6 +186,9 @@ impl Surroundings {
         let kept = match moved.await {
             Ok(session) => {
                 self.policy = Arc::clone(policy);
+                if let Some(recorder) = &self.recorder {
+                    recorder.moved(policy.version.digest());
+                }
                 return Ok(session);
             }
             Err(kept) => kept,
@@ -179,7 +199,7 @@ impl Surroundings {
             cause = %kept.error,
             "the tenant's component does not take a session; it goes on in the one it began in",
         );
-        let login = Box::new(SessionLogin::again(&self.watch));
+        let login = self.login();
         let resumed = self.sandbox.resume_in(
             Arc::clone(&self.policy.version),
             policy.terms.clone(),
@@ -188,6 +208,12 @@ impl Surroundings {
             &self.facts,
         );
         resumed.await.map_err(|lost| lost.error)
+    }
+
+    /// The claims of the connection, for another cell.
+    fn login(&self) -> Box<dyn Login> {
+        let login = Box::new(SessionLogin::again(&self.watch));
+        Recorder::witness(self.recorder.as_ref(), login)
     }
 }
 
@@ -198,6 +224,16 @@ impl<'a> Call<'a> {
             Self::Lines(lines) => session.lines(lines, OUTPUT_OCTETS).await,
             Self::More => session.more(OUTPUT_OCTETS).await,
             Self::Overlong => session.overlong().await,
+        }
+    }
+
+    /// The call as it is written down.
+    fn recorded(self) -> record::Call {
+        match self {
+            Self::Greet => record::Call::Greet,
+            Self::Lines(lines) => record::Call::Lines(record::Text::of(lines)),
+            Self::More => record::Call::More,
+            Self::Overlong => record::Call::Overlong,
         }
     }
 

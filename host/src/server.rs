@@ -20,7 +20,7 @@ use crate::{
     metrics::Refused,
     operations::Operations,
     reception::{Reception, Stop},
-    retention,
+    record, retention,
     services::Services,
     tenant::Tenants,
 };
@@ -32,6 +32,9 @@ pub enum Error {
     /// A listening socket can not be used.
     #[error("a listening socket can not be used: {0}")]
     Listener(io::Error),
+    /// Sessions can not be recorded.
+    #[error(transparent)]
+    Record(#[from] record::Error),
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),

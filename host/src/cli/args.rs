@@ -42,8 +42,9 @@ Examples:
   curl -s pop3://127.0.0.1:1110/1 -u demo:demo    in another terminal";
 
 const SERVE_USAGE: &str = "\
-popcell serve --config <FILE>
-       popcell serve --maildir <PATH> --user <NAME> [--password-file <FILE>] [--listen <ADDRESS>]";
+popcell serve --config <FILE> [--record <DIRECTORY>]
+       popcell serve --maildir <PATH> --user <NAME> [--password-file <FILE>] [--listen <ADDRESS>]
+                     [--record <DIRECTORY>]";
 
 const SERVE_HELP: &str = "\
 Examples:
@@ -86,6 +87,14 @@ Examples:
 
 A session ends at once and deletes nothing. The exit code is 1 if there is none, 69 if no server
 answers.";
+
+const REPLAY_HELP: &str = "\
+Examples:
+  popcell replay recordings/                      does this program still say the same?
+  popcell replay recordings/ --component mine.wasm --allow differences.txt
+
+A file of answers that may differ has a line each: what is recorded -> what may be said instead, where
+* is anything. The exit code is 1 if a session differs or can not be read.";
 
 /// A POP3 server whose protocol runs in WebAssembly, one sandboxed instance per connection.
 #[derive(Debug, Parser)]
@@ -158,6 +167,10 @@ pub(super) enum Command {
         ask: Ask,
     },
 
+    /// Replay recorded sessions, and say what the component answers differently.
+    #[command(after_help = REPLAY_HELP)]
+    Replay(Replay),
+
     /// List the connections of a running server.
     #[command(after_help = ASK_HELP)]
     Sessions(Ask),
@@ -217,6 +230,34 @@ pub(super) enum Component {
     },
 }
 
+/// What is replayed, and with what.
+#[derive(Args, Debug)]
+pub(super) struct Replay {
+    /// Recordings, or directories of recordings.
+    #[arg(value_name = "RECORDING", required = true)]
+    pub(super) recordings: Vec<PathBuf>,
+
+    /// The component; the one that is in this program if nothing is said.
+    #[arg(long, value_name = "FILE")]
+    pub(super) component: Option<PathBuf>,
+
+    /// Let it import WASI, of which clocks and randomness work.
+    #[arg(long, requires = "component")]
+    pub(super) wasi: bool,
+
+    /// Memory that a session may have.
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
+    pub(super) memory: usize,
+
+    /// A file of answers that may differ.
+    #[arg(long, value_name = "FILE")]
+    pub(super) allow: Option<PathBuf>,
+
+    /// Print an object of JSON a line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 #[derive(Args, Debug)]
 pub(super) struct Serve {
     /// A configuration file.
@@ -235,6 +276,10 @@ pub(super) struct Serve {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
     pub(super) listen: SocketAddr,
+
+    /// Record sessions in this directory, to replay them; recordings hold mail.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) record: Option<PathBuf>,
 
     /// A file whose first line is the password.
     #[arg(long, value_name = "FILE", requires = "user")]

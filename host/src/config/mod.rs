@@ -11,6 +11,7 @@ mod logging;
 mod oauth;
 mod problem;
 mod quantity;
+mod record;
 mod rule;
 mod schema;
 mod tenant;
@@ -37,6 +38,7 @@ pub use self::{
 pub use crate::{
     auth::policy::Expire,
     component::{Options as Component, Trust},
+    record::Options as Record,
 };
 use crate::{auth::secret::Secret, mailbox::template::Template, sandbox::Engine, tls};
 
@@ -94,6 +96,8 @@ pub struct Config {
     pub trust: Trust,
     /// The component that speaks POP3, or `None` for the embedded one.
     pub component: Option<Component>,
+    /// What is recorded, or `None` for a server that records nothing.
+    pub record: Option<Record>,
     /// The socket on which the operator's commands reach the server (`[control]`), if any.
     pub control: Option<PathBuf>,
     /// Where metrics and health are served by HTTP (`[metrics]`), if anywhere.
@@ -235,6 +239,7 @@ impl Config {
             sandbox: Sandbox::default(),
             trust: Trust::default(),
             component: None,
+            record: None,
             control: None,
             metrics: None,
         }

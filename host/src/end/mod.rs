@@ -211,6 +211,11 @@ impl SessionIds {
 }
 
 impl SessionId {
+    /// Whether this session is among so many of so many. Ids have no pattern, so any are.
+    pub(crate) fn is_in_sample(self, some: u32, of: u32) -> bool {
+        self.0 % u64::from(of.max(1)) < u64::from(some)
+    }
+
     /// The id that displays as this text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_id = text.len() == 16 && text.bytes().all(|octet| octet.is_ascii_hexdigit());

@@ -147,6 +147,7 @@ fn default_tenant(config: &Config) -> Option<config::Tenant> {
         mailbox: config.mailbox.clone()?,
         session: config.session.clone(),
         component: config.component.clone(),
+        is_recorded: config.record.is_some(),
         cell: config.limits.cell,
         share,
     })
@@ -188,7 +189,9 @@ fn one(
         limits: wanted.cell,
         budget,
     };
-    let policy = Arc::new(policy(&wanted.session, version, terms)?);
+    let mut policy = policy(&wanted.session, version, terms)?;
+    policy.is_recorded = wanted.is_recorded;
+    let policy = Arc::new(policy);
     let backends = (
         database(&wanted.users, wanted.oauth.as_ref(), &commons.hasher)?,
         mailbox(&wanted.mailbox)?,
@@ -240,7 +243,9 @@ pub(super) fn single(
     let terms = sandbox.terms().clone();
     let expire = config.session.expire;
     Retention::new(Arc::clone(&auth), Arc::clone(&mailbox), expire)?;
-    let policy = Arc::new(policy(&config.session, sandbox.version(), terms)?);
+    let mut policy = policy(&config.session, sandbox.version(), terms)?;
+    policy.is_recorded = config.record.is_some();
+    let policy = Arc::new(policy);
     let quota = Arc::new(Quota::new(config.limits.share.quota));
     let login = LoginContext {
         tenant: "".into(),
@@ -307,6 +312,7 @@ fn policy(
         announce: session.announce().into(),
         version,
         terms,
+        is_recorded: false,
     })
 }
 

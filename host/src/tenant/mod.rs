@@ -32,6 +32,8 @@ pub struct SessionPolicy {
     pub version: Arc<Version>,
     /// What its cells may use up, and who is charged.
     pub terms: Terms,
+    /// Whether sessions are recorded, where a server records any.
+    pub is_recorded: bool,
 }
 
 /// Users with everything that is theirs.
