@@ -52,9 +52,10 @@ fn replay(sandbox: &Sandbox, recording: &Recording, allowed: &str) -> Outcome {
     let allowed = Allowed::parse(allowed).unwrap();
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let (version, terms) = (sandbox.version(), sandbox.terms());
-    runtime.block_on(replay::replay(
-        sandbox, &version, terms, recording, &allowed,
-    ))
+    let replayed = replay::replay(sandbox, &version, terms, recording, &allowed);
+    // A server may run it beside its sessions.
+    let _: &dyn Send = &replayed;
+    runtime.block_on(replayed)
 }
 
 /// A server for a world that records everything in this directory.
