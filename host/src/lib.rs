@@ -17,6 +17,7 @@
 //! * [`sandbox`]: the only module that knows wasmtime; [`component`]: files that it may run.
 //! * [`capability`], [`snapshot`], [`account`]: the words in which the sandbox and the stores speak
 //!   to each other.
+//! * [`record`], [`replay`]: sessions written down, and played again with another component.
 //! * [`trial`]: what a component has to get right before it is given a session.
 //! * [`tenant`]: whose users there are, and what serves them.
 //! * [`login`], [`auth`], [`mailbox`]: who may log in, and what they then hold.
@@ -54,7 +55,9 @@ mod pattern;
 mod presence;
 pub mod proxy;
 mod reception;
+pub mod record;
 pub mod reload;
+pub mod replay;
 pub mod retention;
 pub mod rollout;
 pub mod sandbox;

@@ -28,7 +28,9 @@ use crate::{
     metrics::Refused,
     operations::Operations,
     presence::Presence,
-    proxy, sandbox,
+    proxy,
+    record::{Recorder, Shelf},
+    sandbox,
     seat::{House, Seat, Surroundings},
     server::Error,
     services::{SPARE_CELLS, Services},
@@ -54,6 +56,8 @@ pub(crate) struct Reception {
     tenants: Arc<ArcSwap<Tenants>>,
     tls: Option<Arc<Tls>>,
     delays: Option<Arc<Delays>>,
+    /// Where sessions are recorded, if any are.
+    shelf: Option<Arc<Shelf>>,
     limits: crate::config::Limits,
     timeouts: crate::config::Timeouts,
     hibernate: Option<Duration>,
@@ -98,6 +102,7 @@ impl Reception {
             tenants,
             tls,
             delays,
+            shelf: config.record.as_ref().map(Shelf::open).transpose()?,
             limits: config.limits,
             timeouts: config.timeouts,
             hibernate: config.sandbox.hibernate_after,
@@ -276,6 +281,8 @@ impl Reception {
         };
         let login = SessionLogin::under(counter.realms(), channel, circumstances);
         let watch = login.watch();
+        let recorder = self.recorder(counter, story, &facts);
+        let login = Recorder::witness(recorder.as_ref(), Box::new(login));
         let surroundings = Surroundings {
             house: Arc::clone(&self.house),
             tenants: Arc::clone(&counter.tenants),
@@ -285,8 +292,9 @@ impl Reception {
             facts,
             watch: watch.clone(),
             id: story.origin.session,
+            recorder,
         };
-        let take = Box::pin(Seat::take(Box::new(login), surroundings));
+        let take = Box::pin(Seat::take(login, surroundings));
         let seat = tokio::select! {
             seat = take => seat,
             () = stop.shutdown.cancelled() => return Finish::End(End::Shutdown),
@@ -306,6 +314,24 @@ impl Reception {
         } = connection.serve(stop).await;
         story.session(traffic, watch.record(), usage);
         finish
+    }
+
+    /// Who records the session, if anybody does. Whose it is may not be known yet.
+    fn recorder(
+        &self,
+        counter: &Counter,
+        story: &Story,
+        facts: &sandbox::Connection,
+    ) -> Option<Recorder> {
+        let policy = counter.policy();
+        let shelf = self.shelf.as_ref()?;
+        let generation = policy.track.current();
+        let component = generation.version().digest();
+        let recorder = Recorder::begin(shelf, story.origin.session, component, facts)?;
+        if !counter.is_undecided() {
+            recorder.decide(policy.is_recorded);
+        }
+        Some(recorder)
     }
 
     /// The facts that the component is told of a channel.

@@ -12,7 +12,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    config::Config,
+    config::{Config, Record},
     rollout::Rollout,
     services::{Brought, Changes, Tenancy},
     systemd,
@@ -92,7 +92,7 @@ async fn bring(rollout: &Arc<Rollout>, components: Vec<Brought>) {
 /// Reads the file, and puts its tenants in the place of those that there are; gives the components
 /// that are others than before. Blocks.
 fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) -> Vec<Brought> {
-    let config = match Config::load(file) {
+    let mut config = match Config::load(file) {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.to_string().lines() {
@@ -102,6 +102,7 @@ fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) -> Vec<
         }
     };
     fixed.compare(&Fixed::of(&config));
+    config.record.clone_from(&fixed.record);
     match tenancy.replace(&config) {
         Ok(Changes {
             added,
@@ -121,7 +122,11 @@ fn reconfigure(tenancy: &Tenancy, file: &std::path::Path, fixed: &Fixed) -> Vec<
 
 /// What a server keeps until it is started again, in words to compare.
 #[derive(Clone)]
-struct Fixed(Vec<(&'static str, String)>);
+struct Fixed {
+    sections: Vec<(&'static str, String)>,
+    /// The command line may have said it.
+    record: Option<Record>,
+}
 
 impl Fixed {
     fn of(config: &Config) -> Self {
@@ -133,9 +138,10 @@ impl Fixed {
             state,
             control,
             metrics,
+            record,
             ..
         } = config;
-        Self(vec![
+        let sections = vec![
             ("listener", format!("{listeners:?}")),
             ("tls", format!("{tls:?}")),
             ("timeouts", format!("{timeouts:?}")),
@@ -143,12 +149,15 @@ impl Fixed {
             ("state", format!("{state:?}")),
             ("control", format!("{control:?}")),
             ("metrics", format!("{metrics:?}")),
+            ("record", format!("{record:?}")),
             ("limits", limits(config)),
-        ])
+        ];
+        let record = record.clone();
+        Self { sections, record }
     }
 
     fn compare(&self, other: &Self) {
-        for ((section, before), (_, after)) in self.0.iter().zip(&other.0) {
+        for ((section, before), (_, after)) in self.sections.iter().zip(&other.sections) {
             if before != after {
                 warn!(section, "what has changed here holds after a restart only");
             }

@@ -8,9 +8,11 @@ mod moves;
 use std::sync::Arc;
 
 use crate::{
+    capability::Login,
     cells::{Cells, Room},
     end::SessionId,
-    login::{SessionLogin, Watch},
+    login::Watch,
+    record::{self, Recorder},
     rollout::{Member, Rollout},
     sandbox::{Connection, Error, Parked, Sandbox, Session, Step, Terms, Usage},
     slow_lane::SlowLane,
@@ -42,6 +44,8 @@ pub(crate) struct Surroundings {
     pub(crate) facts: Connection,
     pub(crate) watch: Watch,
     pub(crate) id: SessionId,
+    /// Who writes the session down, if anybody does.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// A session and where it is.
@@ -87,7 +91,7 @@ const LOST: Error = Error::Lost;
 impl Seat {
     /// A new session, as soon as there is a cell for it, in the component where it belongs.
     pub(crate) async fn take(
-        login: Box<SessionLogin>,
+        login: Box<dyn Login>,
         surroundings: Surroundings,
     ) -> Result<Self, Error> {
         let track = &surroundings.policy.track;
@@ -116,6 +120,14 @@ impl Seat {
 
     /// The greeting.
     pub(crate) async fn greet(&mut self) -> Result<Step, Error> {
+        let step = self.greet_unrecorded().await;
+        if let Some(recorder) = &self.surroundings.recorder {
+            recorder.called(record::Call::Greet, &step);
+        }
+        step
+    }
+
+    async fn greet_unrecorded(&mut self) -> Result<Step, Error> {
         match self.make(Call::Greet).await {
             Err(error) if error.is_components_fault() => {
                 let (_, room) = self.leave().ok_or(LOST)?;
@@ -167,9 +179,11 @@ impl Seat {
         }
     }
 
-    /// Whether lines have to come one by one: what follows a login may be another component's.
+    /// Whether lines have to come one by one: what follows a login may be another component's, and
+    /// who writes the session down has to know which line a secret was in.
     pub(crate) fn wants_single_lines(&self) -> bool {
-        self.surroundings.is_undecided && !self.is_logged_in()
+        let is_watched = self.surroundings.is_undecided || self.surroundings.recorder.is_some();
+        is_watched && !self.is_logged_in()
     }
 
     /// What it shares with all others.
@@ -189,6 +203,14 @@ impl Seat {
 
     /// Makes a call where it belongs to be made.
     async fn call(&mut self, call: Call<'_>) -> Result<Step, Error> {
+        let step = self.place_call(call).await;
+        if let Some(recorder) = &self.surroundings.recorder {
+            recorder.called(call.recorded(), &step);
+        }
+        step
+    }
+
+    async fn place_call(&mut self, call: Call<'_>) -> Result<Step, Error> {
         // What is seldom done is in boxes: an idle connection has room for all that it could do.
         if !self.is_at_home() {
             Box::pin(self.come_in()).await?;
@@ -269,6 +291,16 @@ impl<'a> Call<'a> {
             Self::Lines(lines) => session.lines(lines, OUTPUT_OCTETS).await,
             Self::More => session.more(OUTPUT_OCTETS).await,
             Self::Overlong => session.overlong().await,
+        }
+    }
+
+    /// The call as it is written down.
+    fn recorded(self) -> record::Call {
+        match self {
+            Self::Greet => record::Call::Greet,
+            Self::Lines(lines) => record::Call::Lines(record::Text::of(lines)),
+            Self::More => record::Call::More,
+            Self::Overlong => record::Call::Overlong,
         }
     }
 

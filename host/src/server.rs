@@ -20,7 +20,7 @@ use crate::{
     metrics::Refused,
     operations::Operations,
     reception::{Reception, Stop},
-    retention,
+    record, retention,
     services::Services,
     tenant::Tenants,
 };
@@ -35,6 +35,9 @@ pub enum Error {
     /// The history of components, in the directory of `[state]`, can not be read or written.
     #[error("the history of components in the state directory can not be used: {0}")]
     History(io::Error),
+    /// Sessions can not be recorded.
+    #[error(transparent)]
+    Record(#[from] record::Error),
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),

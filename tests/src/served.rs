@@ -3,10 +3,10 @@
 //! The third way to play a transcript: framing, timers, SASL mechanisms and logins are those of the
 //! host. One server for each world, since a scene is a configuration too.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
-use popcell::config::{Config, PlaintextLogin};
+use popcell::config::{Config, PlaintextLogin, Record};
 
 use crate::{
     client::Client,
@@ -22,6 +22,18 @@ pub struct Served {
     world: Option<World>,
     running: Option<Running>,
     client: Option<Client>,
+    /// Where sessions are recorded, if they are.
+    record: Option<PathBuf>,
+}
+
+impl Served {
+    /// A driver whose servers record all sessions in this directory.
+    pub fn recording(directory: PathBuf) -> Self {
+        Self {
+            record: Some(directory),
+            ..Self::default()
+        }
+    }
 }
 
 /// Starts a server for a world, configured as its scene wants it.
@@ -67,7 +79,9 @@ impl Driver for Served {
             .is_some_and(|known| known.is_same(world))
         {
             self.running = None;
-            self.running = Some(start(world)?);
+            let mut config = config(world.scene());
+            config.record = self.record.clone().map(Record::new);
+            self.running = Some(serve(world, &config)?);
             self.world = Some(world.clone());
         }
         let address = self.running.as_ref().context("no server")?.address();

@@ -2,6 +2,8 @@
 //!
 //! Checks shapes only: files are opened by the commands.
 
+mod rollout;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
@@ -9,8 +11,10 @@ use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use crate::{
     auth::{MAX_USER_OCTETS, scheme},
     config::parse_size,
-    control::protocol::Canary,
 };
+
+use self::rollout::SWAP_HELP;
+pub(super) use self::rollout::{Replay, Wanted};
 
 /// A port that needs no privileges.
 const LISTEN: &str = "127.0.0.1:1110";
@@ -43,8 +47,9 @@ Examples:
   curl -s pop3://127.0.0.1:1110/1 -u demo:demo    in another terminal";
 
 const SERVE_USAGE: &str = "\
-popcell serve --config <FILE>
-       popcell serve --maildir <PATH> --user <NAME> [--password-file <FILE>] [--listen <ADDRESS>]";
+popcell serve --config <FILE> [--record <DIRECTORY>]
+       popcell serve --maildir <PATH> --user <NAME> [--password-file <FILE>] [--listen <ADDRESS>]
+                     [--record <DIRECTORY>]";
 
 const SERVE_HELP: &str = "\
 Examples:
@@ -80,17 +85,6 @@ Examples:
 const ASK_HELP: &str = "\
 Needs a server with a \"socket\" in [control]; the exit code is 69 if none answers.";
 
-const SWAP_HELP: &str = "\
-Examples:
-  popcell swap new.wasm --wait                    everybody who runs the server's own component
-  popcell swap new.wasm --tenant example          the tenant example alone
-  popcell swap new.wasm --canary 5%               one session of twenty; again without: the others
-  popcell rollback                                back to what was before
-
-The server reads the file, checks its signature and digest, compiles it, tries it, and then moves open
-sessions between two commands. A session that the component does not take stays where it is. The exit
-code is 1 if the component is refused, 69 if no server answers.";
-
 const KICK_HELP: &str = "\
 Examples:
   popcell kick 00ab54f1c09d2e77                   the session that `popcell sessions` calls so
@@ -98,6 +92,14 @@ Examples:
 
 A session ends at once and deletes nothing. The exit code is 1 if there is none, 69 if no server
 answers.";
+
+const REPLAY_HELP: &str = "\
+Examples:
+  popcell replay recordings/                      does this program still say the same?
+  popcell replay recordings/ --component mine.wasm --allow differences.txt
+
+A file of answers that may differ has a line each: what is recorded -> what may be said instead, where
+* is anything. The exit code is 1 if a session differs or can not be read.";
 
 /// A POP3 server whose protocol runs in WebAssembly, one sandboxed instance per connection.
 #[derive(Debug, Parser)]
@@ -169,6 +171,10 @@ pub(super) enum Command {
         #[command(flatten)]
         ask: Ask,
     },
+
+    /// Replay recorded sessions, and say what the component answers differently.
+    #[command(after_help = REPLAY_HELP)]
+    Replay(Replay),
 
     /// List the connections of a running server.
     #[command(after_help = ASK_HELP)]
@@ -277,55 +283,13 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
     pub(super) listen: SocketAddr,
 
+    /// Record sessions in this directory, to replay them; recordings hold mail.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) record: Option<PathBuf>,
+
     /// A file whose first line is the password.
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(super) password_file: Option<PathBuf>,
-}
-
-/// A component, and who gets it.
-#[derive(Args, Debug)]
-pub(super) struct Wanted {
-    /// The component.
-    #[arg(value_name = "FILE.wasm")]
-    pub(super) file: PathBuf,
-
-    /// Sessions of this tenant; of all who run the server's own component if nothing is said.
-    #[arg(long, value_name = "NAME")]
-    pub(super) tenant: Option<String>,
-
-    /// Some of them first: a part such as 5%, or users with commas between.
-    #[arg(long, value_name = "N%|USERS", value_parser = canary)]
-    pub(super) canary: Option<Canary>,
-
-    /// The component has to have this SHA-256.
-    #[arg(long, value_name = "HEX")]
-    pub(super) sha256: Option<String>,
-
-    /// The component may import WASI, of which clocks and randomness work.
-    #[arg(long)]
-    pub(super) wasi: bool,
-
-    /// Do not play the dialogues of `popcell component test` with it first.
-    #[arg(long)]
-    pub(super) unrehearsed: bool,
-
-    /// Come back when all open sessions have moved, or stay where they are for good.
-    #[arg(long)]
-    pub(super) wait: bool,
-}
-
-/// `5%`, or `alice,bob`.
-fn canary(text: &str) -> Result<Canary, &'static str> {
-    if let Some(percent) = text.strip_suffix('%') {
-        let percent = percent.parse().ok().filter(|percent| *percent <= 100);
-        let percent = percent.ok_or("a part of all sessions is 0% to 100%");
-        return percent.map(Canary::Percent);
-    }
-    let users: Vec<_> = text.split(',').map(str::to_owned).collect();
-    if users.iter().any(String::is_empty) {
-        return Err("a part such as 5%, or names with commas between");
-    }
-    Ok(Canary::Users(users))
 }
 
 /// Which server is asked, and how it is answered.

@@ -223,7 +223,7 @@ impl<'a> From<&'a Performance> for Played<'a> {
     }
 }
 
-fn load(options: &Options) -> Result<Vec<u8>, Failure> {
+pub(super) fn load(options: &Options) -> Result<Vec<u8>, Failure> {
     if fs::metadata(&options.file).is_ok_and(|found| found.is_dir()) {
         return Err(runtime(format!(
             "{} is a directory",
@@ -234,7 +234,11 @@ fn load(options: &Options) -> Result<Vec<u8>, Failure> {
 }
 
 /// A sandbox for a few cells of this component.
-fn open(wasm: &[u8], permission: Permission, memory: usize) -> Result<Sandbox, sandbox::Error> {
+pub(super) fn open(
+    wasm: &[u8],
+    permission: Permission,
+    memory: usize,
+) -> Result<Sandbox, sandbox::Error> {
     let options = EngineOptions {
         cells: 2,
         cell_memory: memory,
@@ -249,7 +253,7 @@ fn open(wasm: &[u8], permission: Permission, memory: usize) -> Result<Sandbox, s
 }
 
 /// Why a component does not do, in the words of the command line.
-fn causes(error: &sandbox::Error) -> String {
+pub(super) fn causes(error: &sandbox::Error) -> String {
     if let sandbox::Error::Wasi { imports } = error {
         return format!("it imports {imports}; --wasi lets it have clocks and randomness");
     }

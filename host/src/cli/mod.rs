@@ -14,6 +14,7 @@ mod hash;
 mod launch;
 mod operate;
 pub mod password;
+mod replay;
 mod rollout;
 mod signals;
 mod sockets;
@@ -25,7 +26,7 @@ use std::{
     fs,
     io::{self, Write},
     net::SocketAddr,
-    path,
+    path::{self, PathBuf},
     process::ExitCode,
 };
 
@@ -40,7 +41,7 @@ pub use self::{
     launch::{Announcement, Launch, Shutdown},
 };
 use crate::{
-    config::{Apop, Config, Listener, Mailbox, Users},
+    config::{Apop, Config, Listener, Mailbox, Record, Users},
     mailbox::template::Template,
 };
 
@@ -85,6 +86,7 @@ where
         Some(Command::Expire { config, dry_run }) => expire::expire(&config, dry_run),
         Some(Command::Hash { scheme, user }) => hash::hash(&scheme, user.as_deref()),
         Some(Command::Kick { whom, ask }) => operate::kick(whom, &ask),
+        Some(Command::Replay(arguments)) => replay::replay(&arguments),
         Some(Command::Sessions(ask)) => operate::sessions(&ask),
         Some(Command::Status(ask)) => operate::status(&ask),
         Some(Command::Tenants(ask)) => operate::tenants(&ask),
@@ -125,15 +127,19 @@ where
     S: AsyncFnOnce(Launch, Shutdown) -> Result<(), Failure>,
 {
     let no_hints = |_: &[SocketAddr]| String::new();
-    if let Some(file) = &arguments.config {
-        return launch::launch(
-            Config::load(file)?,
-            arguments.config.clone(),
-            no_hints,
-            serve,
-        );
+    let (record, file) = (arguments.record.clone(), arguments.config.clone());
+    let mut config = match &file {
+        Some(file) => Config::load(file)?,
+        None => one_user(arguments)?,
+    };
+    if let Some(directory) = record {
+        let said = config.record.take();
+        config.record = Some(Record {
+            directory,
+            ..said.unwrap_or_else(|| Record::new(PathBuf::new()))
+        });
     }
-    launch::launch(one_user(arguments)?, None, no_hints, serve)
+    launch::launch(config, file, no_hints, serve)
 }
 
 /// The configuration that the arguments stand for: one listener, one user, one Maildir.

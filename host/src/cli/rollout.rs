@@ -1,7 +1,7 @@
 //! `popcell swap`, `rollback`, `generations`, `history`: the components of a running server, by its
 //! control socket.
 
-use std::path;
+use std::path::{self, Path, PathBuf};
 
 use super::{
     Failure,
@@ -44,8 +44,9 @@ const SHOWN_DIGITS: usize = 16;
 
 /// Gives open sessions another component.
 pub(super) fn swap(wanted: args::Wanted, asked: &Ask) -> Result<(), Failure> {
-    let named = wanted.file.display().to_string();
-    let file = path::absolute(&wanted.file).map_err(|source| Failure::io(named, source))?;
+    let file = absolute(&wanted.file)?;
+    let replay = wanted.replay.as_deref().map(absolute).transpose()?;
+    let allow = wanted.allow.as_deref().map(absolute).transpose()?;
     let command = Command::Swap(Swap {
         file,
         sha256: wanted.sha256,
@@ -53,9 +54,16 @@ pub(super) fn swap(wanted: args::Wanted, asked: &Ask) -> Result<(), Failure> {
         rehearse: !wanted.unrehearsed,
         tenant: wanted.tenant,
         canary: wanted.canary,
+        replay,
+        allow,
         wait: wanted.wait,
     });
     answers(asked, command, |answer| show_swapped(answer, asked))
+}
+
+/// A path that means the same to the server, wherever it was started.
+fn absolute(file: &Path) -> Result<PathBuf, Failure> {
+    path::absolute(file).map_err(|source| Failure::io(file.display().to_string(), source))
 }
 
 /// Gives open sessions the component of before.

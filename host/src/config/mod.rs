@@ -11,6 +11,7 @@ mod logging;
 mod oauth;
 mod problem;
 mod quantity;
+mod record;
 mod rule;
 mod sandbox;
 mod schema;
@@ -39,6 +40,7 @@ pub use self::{
 pub use crate::{
     auth::policy::Expire,
     component::{Options as Component, Trust},
+    record::Options as Record,
 };
 use crate::{auth::secret::Secret, mailbox::template::Template, rollout::Bounds, tls};
 
@@ -98,6 +100,8 @@ pub struct Config {
     pub swap: Bounds,
     /// The component that speaks POP3, or `None` for the embedded one.
     pub component: Option<Component>,
+    /// What is recorded, or `None` for a server that records nothing.
+    pub record: Option<Record>,
     /// The socket on which the operator's commands reach the server (`[control]`), if any.
     pub control: Option<PathBuf>,
     /// Where metrics and health are served by HTTP (`[metrics]`), if anywhere.
@@ -233,6 +237,7 @@ impl Config {
             trust: Trust::default(),
             swap: Bounds::default(),
             component: None,
+            record: None,
             control: None,
             metrics: None,
         }

@@ -144,6 +144,14 @@ pub(super) fn size(range: RangeInclusive<usize>) -> Rule<usize> {
     )
 }
 
+/// A text that means something of its own.
+pub(super) fn parsed<T: 'static>(
+    allowed: &str,
+    read: impl Fn(&str) -> Option<T> + 'static,
+) -> Rule<T> {
+    Rule::text(allowed.to_owned(), read)
+}
+
 /// One of a few words.
 pub(super) fn choice<T: Copy + 'static>(choices: &[(&'static str, T)]) -> Rule<T> {
     let choices = choices.to_vec();

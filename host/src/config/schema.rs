@@ -14,7 +14,7 @@ use super::{
     limits::{self, DAY},
     oauth,
     problem::Problems,
-    rule, sandbox,
+    record, rule, sandbox,
     tenant::{self, Defaults, Tenant},
 };
 use crate::{
@@ -83,11 +83,13 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
     let timeouts = limits::timeouts(root.table("timeouts"));
     let limits = limits::limits(root.table("limits"));
     let trust = component::trust(root.table("trust"));
+    let record = record::read(root.table("record"), base);
     let defaults = Defaults {
         session: &session,
         limits: &limits,
         trust: &trust,
         has_state,
+        has_record: record.is_some(),
         base,
     };
     let tenants = tenant::read(root, defaults);
@@ -120,6 +122,7 @@ fn config(root: &mut Section<'_>, base: &Path) -> Option<Config> {
         trust,
         swap,
         component,
+        record,
         control: socket,
         metrics: listen,
     })

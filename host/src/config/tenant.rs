@@ -8,7 +8,7 @@ use std::path::Path;
 use super::{
     Component, Limits, Mailbox, Oauth, Session, Trust, Users, component,
     document::Section,
-    limits, oauth,
+    limits, oauth, record,
     rule::{self, Rule},
     schema,
 };
@@ -31,6 +31,8 @@ pub struct Tenant {
     pub session: Session,
     /// The component that speaks POP3, or `None` for the server's.
     pub component: Option<Component>,
+    /// Whether its sessions are recorded.
+    pub is_recorded: bool,
     /// What one component instance may use up.
     pub cell: sandbox::Limits,
     /// What all of its sessions may use up together.
@@ -65,6 +67,7 @@ pub(super) struct Defaults<'a> {
     pub(super) limits: &'a Limits,
     pub(super) trust: &'a Trust,
     pub(super) has_state: bool,
+    pub(super) has_record: bool,
     pub(super) base: &'a Path,
 }
 
@@ -88,6 +91,7 @@ fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
         limits: server,
         trust,
         has_state,
+        has_record,
         base,
     } = defaults;
     let name = section.require("name", name());
@@ -101,6 +105,7 @@ fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
     let mut table = section.table_in("component", "tenant.component");
     let component = component::read(&mut table, base, trust);
     table.finish();
+    let is_recorded = record::tenant(section, has_record);
     let mut table = section.table_in("limits", "tenant.limits");
     let (mut cell, mut share) = (server.cell, server.share);
     limits::cell(&mut table, &mut cell);
@@ -114,6 +119,7 @@ fn one(section: &mut Section<'_>, defaults: Defaults<'_>) -> Option<Tenant> {
         mailbox: mailbox?,
         session,
         component,
+        is_recorded,
         cell,
         share,
     })

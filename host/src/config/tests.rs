@@ -41,6 +41,7 @@ fn the_example_says_what_the_defaults_are() {
     assert_eq!(example.sandbox, Sandbox::default());
     assert_eq!(example.trust, Trust::default());
     assert_eq!(example.component, None);
+    assert_eq!(example.record, None);
     assert_eq!((example.control, example.metrics), (None, None));
     assert_eq!(example.oauth, None);
     assert!(

@@ -63,6 +63,11 @@ pub struct Swap {
     pub tenant: Option<String>,
     /// Whose of them first, if not all at once.
     pub canary: Option<Canary>,
+    /// A recording or a directory of recordings that it has to answer alike, an absolute path of the
+    /// server's.
+    pub replay: Option<PathBuf>,
+    /// A file of answers that may differ, an absolute path of the server's.
+    pub allow: Option<PathBuf>,
     /// Whether to answer only when the open sessions have moved.
     pub wait: bool,
 }

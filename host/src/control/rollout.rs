@@ -4,7 +4,7 @@ use super::protocol::{self, Answer, Swapped};
 use crate::{
     component::Options,
     operations::Operations,
-    rollout::{Canary, Listed, Order, Refusal, Report, Tallied},
+    rollout::{Canary, Listed, Order, Refusal, Replayed, Report, Tallied},
 };
 
 /// Gives sessions another component.
@@ -27,6 +27,10 @@ pub(super) async fn swap(
         tenant: swap.tenant,
         component,
         canary,
+        replay: swap.replay.map(|recordings| Replayed {
+            recordings,
+            allow: swap.allow,
+        }),
         wait: swap.wait,
         who: who.to_owned(),
     };

@@ -211,11 +211,9 @@ impl SessionIds {
 }
 
 impl SessionId {
-    /// A number below 100 that is always the same for a session, and evenly spread over all.
-    pub(crate) fn spread(self) -> u8 {
-        // Multiplied by 2^64 divided by the golden ratio; the highest bits are mixed best.
-        let mixed = self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        u8::try_from(mixed % 100).unwrap_or_default()
+    /// Whether this session is among so many of so many. Ids have no pattern, so any are.
+    pub(crate) fn is_in_sample(self, some: u32, of: u32) -> bool {
+        self.0 % u64::from(of.max(1)) < u64::from(some)
     }
 
     /// The id that displays as this text.

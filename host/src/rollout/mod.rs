@@ -28,7 +28,7 @@ pub(crate) use self::{generation::Member, track::Traveller};
 pub use self::{
     generation::{Generation, Tallied},
     history::Event,
-    order::{Order, Refusal, Report},
+    order::{Order, Refusal, Replayed, Report},
     probation::Bounds,
     track::{Canary, Standing, Track},
 };

@@ -1,10 +1,11 @@
 //! What can be wanted of components, and what comes of it.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use super::{Canary, Generation, Tallied, Track};
 use crate::{
     component::{self, Options},
+    replay::{self, Difference},
     sandbox, trial,
 };
 
@@ -18,10 +19,21 @@ pub struct Order {
     /// Whose sessions first, if not all at once. The same component once more, without this, gets
     /// the others.
     pub canary: Option<Canary>,
+    /// Recordings that it has to answer as they were answered, but for what may differ.
+    pub replay: Option<Replayed>,
     /// Whether to wait until the open sessions have moved.
     pub wait: bool,
     /// Who wants it, for the history.
     pub who: String,
+}
+
+/// Recordings, and which answers may differ.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// A recording, or a directory of recordings.
+    pub recordings: PathBuf,
+    /// A file of answers that may differ.
+    pub allow: Option<PathBuf>,
 }
 
 /// Why a component got no session.
@@ -37,6 +49,23 @@ pub enum Refusal {
     /// There is no component to go back to.
     #[error("there is no component before this one to go back to")]
     NothingBefore,
+    /// Recordings can not be read.
+    #[error(transparent)]
+    Recording(#[from] replay::Error),
+    /// The file of answers that may differ can not be read.
+    #[error(transparent)]
+    Allowed(#[from] replay::Mistake),
+    /// It answers otherwise than was recorded.
+    #[error(
+        "{}, line {} of the client ({}): expected {}, found {}",
+        recording.display(), difference.line, difference.sent, difference.expected, difference.found
+    )]
+    Replay {
+        /// Where it does.
+        recording: PathBuf,
+        /// How.
+        difference: Difference,
+    },
     /// It fails when open sessions are resumed in it.
     #[error("{refused} of {asked} open sessions could not be resumed in it: {cause}")]
     Sample {
@@ -86,6 +115,7 @@ impl Order {
                 ..Options::new(Default::default())
             },
             canary: None,
+            replay: None,
             wait: false,
             who: "configuration".to_owned(),
         }

@@ -284,7 +284,7 @@ impl Plan {
 impl Canary {
     fn takes(&self, who: &Traveller) -> bool {
         match self {
-            Self::Percent(percent) => who.session.spread() < *percent,
+            Self::Percent(percent) => who.session.is_in_sample(u32::from(*percent), 100),
             Self::Users(users) => who.user.as_ref().is_some_and(|user| users.contains(user)),
         }
     }

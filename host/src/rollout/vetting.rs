@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio::task;
 
-use super::{Named, Order, Refusal, Rollout, sample::Sample};
+use super::{Named, Order, Refusal, Replayed, Rollout, sample::Sample};
 use crate::{
     component,
+    replay::{self, Allowed, Outcome},
     sandbox::{self, Budget, Permission, Terms, Version},
     trial,
 };
@@ -37,15 +38,44 @@ impl Rollout {
         order: &Order,
         tracks: &[Named],
     ) -> Result<(), Refusal> {
+        let terms = Terms {
+            limits: self.sandbox.terms().limits,
+            budget: Arc::new(Budget::new(usize::MAX, None)),
+        };
         if order.component.rehearse {
-            let terms = Terms {
-                limits: self.sandbox.terms().limits,
-                budget: Arc::new(Budget::new(usize::MAX, None)),
-            };
             let rehearsed = trial::rehearse(&self.sandbox, version, &terms).await;
             rehearsed.map_err(Refusal::Trial)?;
         }
+        if let Some(replayed) = &order.replay {
+            self.replay(version, &terms, replayed).await?;
+        }
         self.resume_some(version, tracks).await
+    }
+
+    /// Plays recorded sessions with the component.
+    async fn replay(
+        &self,
+        version: &Arc<Version>,
+        terms: &Terms,
+        replayed: &Replayed,
+    ) -> Result<(), Refusal> {
+        let allowed = match &replayed.allow {
+            Some(path) => Allowed::load(path)?,
+            None => Allowed::default(),
+        };
+        for file in replay::find(&replayed.recordings)? {
+            let path = file.clone();
+            let read = task::spawn_blocking(move || replay::read(&path)).await;
+            let recording = read.map_err(|_| sandbox::Error::Lost)??;
+            let outcome = replay::replay(&self.sandbox, version, terms, &recording, &allowed);
+            if let Outcome::Differs(difference) = outcome.await {
+                return Err(Refusal::Replay {
+                    recording: file,
+                    difference,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Resumes some of the open sessions in the component. They are then as they were.

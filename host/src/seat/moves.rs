@@ -10,9 +10,11 @@ use tracing::{debug, warn};
 
 use super::{LOST, Place, Seat, Surroundings};
 use crate::{
+    capability::Login,
     cells::{Closed, Room},
     end::End,
     login::SessionLogin,
+    record::Recorder,
     rollout::{Generation, Member, Traveller},
     sandbox::{Error, Limit, NotMoved, Parked, Session, Version},
     tenant::SessionPolicy,
@@ -76,6 +78,9 @@ impl Seat {
             return Ok(());
         };
         let policy = Arc::clone(&tenant.policy);
+        if let Some(recorder) = &self.surroundings.recorder {
+            recorder.decide(policy.is_recorded);
+        }
         let target = policy.track.target(&self.surroundings.traveller());
         let Place::Cell { session, .. } = &mut self.place else {
             return Err(LOST.into());
@@ -186,6 +191,9 @@ impl Seat {
         self.is_proving = generation.is_on_probation();
         self.member = Member::moved(generation);
         self.has_moved = true;
+        if let Some(recorder) = &self.surroundings.recorder {
+            recorder.moved(self.member.generation().version().digest());
+        }
     }
 
     /// Puts the session into a cell, in the component that it was in.
@@ -267,7 +275,7 @@ impl Seat {
         let Some(refuge) = refuge.filter(|_| error.is_components_fault()) else {
             return Err(error);
         };
-        let login = Box::new(SessionLogin::again(&self.surroundings.watch));
+        let login = self.surroundings.login();
         let session = self.surroundings.begin(login, &refuge).await?;
         self.enter(session, room, refuge);
         let Surroundings { house, policy, .. } = &*self.surroundings;
@@ -283,6 +291,9 @@ impl Seat {
 
     /// The session is in a generation that it has been driven back to.
     fn enter(&mut self, session: Session, room: Room, refuge: Arc<Generation>) {
+        if let Some(recorder) = &self.surroundings.recorder {
+            recorder.taken_back();
+        }
         self.barred = Some(self.member.generation().number());
         self.place = Place::Cell { session, room };
         self.join(refuge);
@@ -315,7 +326,7 @@ impl Surroundings {
     /// A new session in a component.
     pub(super) async fn begin(
         &self,
-        login: Box<SessionLogin>,
+        login: Box<dyn Login>,
         generation: &Generation,
     ) -> Result<Session, Error> {
         let version = Arc::clone(generation.version());
@@ -331,10 +342,16 @@ impl Surroundings {
         session.await
     }
 
+    /// The claims of the connection, for another cell.
+    fn login(&self) -> Box<dyn Login> {
+        let login = Box::new(SessionLogin::again(&self.watch));
+        Recorder::witness(self.recorder.as_ref(), login)
+    }
+
     /// A session that was parked, in a component.
     async fn resume(&self, generation: &Generation, parked: Parked) -> Result<Session, NotMoved> {
         let version = Arc::clone(generation.version());
-        let login = Box::new(SessionLogin::again(&self.watch));
+        let login = self.login();
         let Self {
             house,
             terms,

@@ -177,6 +177,7 @@ fn default_tenant(config: &Config) -> Option<config::Tenant> {
         mailbox: config.mailbox.clone()?,
         session: config.session.clone(),
         component: config.component.clone(),
+        is_recorded: config.record.is_some(),
         cell: config.limits.cell,
         share,
     })
@@ -223,7 +224,9 @@ fn one(
         budget,
     };
     let track = Arc::clone(&component.track);
-    let policy = Arc::new(policy(&wanted.session, track, terms)?);
+    let mut policy = policy(&wanted.session, track, terms)?;
+    policy.is_recorded = wanted.is_recorded;
+    let policy = Arc::new(policy);
     let backends = (
         database(&wanted.users, wanted.oauth.as_ref(), &commons.hasher)?,
         mailbox(&wanted.mailbox)?,
@@ -282,7 +285,9 @@ pub(super) fn single(
     let expire = config.session.expire;
     Retention::new(Arc::clone(&auth), Arc::clone(&mailbox), expire)?;
     let track = Arc::new(Track::new(sandbox.version()));
-    let policy = Arc::new(policy(&config.session, track, terms)?);
+    let mut policy = policy(&config.session, track, terms)?;
+    policy.is_recorded = config.record.is_some();
+    let policy = Arc::new(policy);
     let quota = Arc::new(Quota::new(config.limits.share.quota));
     let login = LoginContext {
         tenant: "".into(),
@@ -350,6 +355,7 @@ fn policy(
         announce: session.announce().into(),
         track,
         terms,
+        is_recorded: false,
     })
 }
 

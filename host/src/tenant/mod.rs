@@ -33,6 +33,8 @@ pub struct SessionPolicy {
     pub track: Arc<Track>,
     /// What its cells may use up, and who is charged.
     pub terms: Terms,
+    /// Whether sessions are recorded, where a server records any.
+    pub is_recorded: bool,
 }
 
 /// Users with everything that is theirs.

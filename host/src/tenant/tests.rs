@@ -51,6 +51,7 @@ impl Setting {
             announce: Arc::new(["EXPIRE NEVER".to_owned()]),
             track: Arc::new(Track::new(sandbox.version())),
             terms: sandbox.terms().clone(),
+            is_recorded: false,
         };
         Self {
             front: Arc::new(front),

@@ -71,6 +71,13 @@ fn every_file_is_a_dialogue_and_is_played() {
 }
 
 #[test]
+fn a_trial_can_run_beside_sessions() {
+    let sandbox = sandbox();
+    let version = sandbox.version();
+    let _: &dyn Send = &rehearse(&sandbox, &version, sandbox.terms());
+}
+
+#[test]
 fn a_failure_says_where_and_what() {
     let failure = Failure {
         dialogue: "retr",

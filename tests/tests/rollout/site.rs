@@ -148,6 +148,7 @@ impl Site {
             tenant: None,
             component: Options::new(faulty::write(self.files.path(), fault, number).unwrap()),
             canary: None,
+            replay: None,
             wait: true,
             who: "a test".to_owned(),
         }
