@@ -3,7 +3,7 @@
 //! Traits and values only, no I/O. The sandbox lends them to the component; `auth` and `mailbox`
 //! stand behind them. This is the one vocabulary that both sides share.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, os::fd::OwnedFd, pin::Pin, sync::Arc};
 
 use crate::snapshot::Snapshot;
 
@@ -57,6 +57,15 @@ pub trait Message: Send {
     fn read(&mut self, max: usize) -> Answer<'_, Result<Vec<u8>, Fault>>;
 }
 
+/// A maildrop on its way to another process of the same server.
+#[derive(Debug)]
+pub struct Lease {
+    /// What the store knows of it, in words of its own.
+    pub octets: Vec<u8>,
+    /// The lock, which is held for as long as somebody has this descriptor.
+    pub lock: OwnedFd,
+}
+
 /// A locked maildrop and its snapshot. Dropping it releases the lock and removes nothing.
 pub trait Maildrop: Send {
     /// Numbers, sizes and unique ids, fixed when the maildrop was opened.
@@ -68,6 +77,16 @@ pub trait Maildrop: Send {
     ///
     /// [`Fault::Gone`] for a number out of range or a message that has vanished.
     fn open(&mut self, number: u32) -> Answer<'_, Result<Box<dyn Message>, Fault>>;
+
+    /// What another process needs to have this maildrop after us; `None` if it can not be given away.
+    /// This one is as before.
+    fn lease(&self) -> Option<Lease> {
+        None
+    }
+
+    /// Lets go of the maildrop without releasing the lock: another process has it by its
+    /// [`Lease`].
+    fn leave(self: Box<Self>) {}
 
     /// Removes the messages with these numbers (1-based, ascending) for good and releases the lock.
     ///

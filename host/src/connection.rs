@@ -4,6 +4,7 @@
 //! every timer; what is said on it is the session's. Called by `server.rs`, once for a connection.
 
 mod batch;
+mod depart;
 mod rest;
 
 use std::{
@@ -13,12 +14,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use tokio::{io::ReadBuf, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::depart::{Passport, Resumed, Stream};
 use self::{
     batch::{batch, first},
     rest::What,
@@ -111,11 +110,15 @@ pub(crate) struct Connection<S> {
     is_login_logged: bool,
     /// The session is not over: it can leave its cell.
     may_park: bool,
+    /// Another process has begun it.
+    is_resumed: bool,
+    /// There if it can leave this process.
+    passport: Option<Passport>,
     /// When the client last finished a line or took some of an answer.
     last_progress: Instant,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: Stream> Connection<S> {
     /// A connection before its greeting.
     pub(crate) fn new(
         stream: S,
@@ -124,6 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         origin: Origin,
         limits: Limits,
         meter: Meter,
+        passport: Option<Passport>,
     ) -> Box<Self> {
         Box::new(Self {
             stream,
@@ -138,6 +142,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             is_overlong: false,
             is_login_logged: false,
             may_park: false,
+            is_resumed: false,
+            passport,
             last_progress: Instant::now(),
         })
     }
@@ -179,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let is_done = is_peer_gone || (end == End::Quit && !is_pending);
         let is_gone = matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
-        let is_reachable = !is_gone && end != End::Kicked;
+        let is_reachable = !is_gone && !matches!(end, End::HandedOver | End::Kicked);
         if is_reachable && !stop.abort.is_cancelled() {
             traffic.octets_in += linger::close(stream, is_done).await;
         }
@@ -192,7 +198,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// The loop of every session.
     async fn dialogue(&mut self, shutdown: &CancellationToken) -> Result<Last, End> {
-        let mut step = self.seat.greet().await?;
+        let mut step = match self.is_resumed {
+            true => Step::nothing(),
+            false => self.seat.greet().await?,
+        };
         if self.limits.is_greeted {
             step.output.clear();
         }

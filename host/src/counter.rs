@@ -2,10 +2,11 @@
 //!
 //! Knows no socket. Called by `reception.rs`, which tells the session of it.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
     auth::{Need, challenge::Challenge, protection::Protection},
+    config::Listener,
     login::{self, Realms},
     story::Story,
     tenant::{SessionPolicy, Tenant, Tenants},
@@ -83,15 +84,22 @@ pub(crate) struct Offer {
     pub(crate) protection: Option<Protection>,
     pub(crate) may_send_password: bool,
     pub(crate) may_start_tls: bool,
+    /// Where a connection came in that is not protected, and so can go to another process.
+    pub(crate) listener: Option<SocketAddr>,
 }
 
 impl Offer {
     /// Without TLS.
-    pub(crate) fn in_the_clear(may_send_password: bool, may_start_tls: bool) -> Self {
+    pub(crate) fn in_the_clear(
+        listener: &Listener,
+        may_send_password: bool,
+        may_start_tls: bool,
+    ) -> Self {
         Self {
             protection: None,
             may_send_password,
             may_start_tls,
+            listener: Some(listener.address),
         }
     }
 }

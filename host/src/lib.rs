@@ -69,6 +69,7 @@ mod slow_lane;
 pub mod snapshot;
 mod story;
 pub mod systemd;
+pub mod takeover;
 pub mod tenant;
 pub mod tls;
 pub mod trial;

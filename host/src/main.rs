@@ -12,6 +12,7 @@ use popcell::{
     services::Services,
     systemd,
 };
+use tokio::task;
 
 fn main() -> ExitCode {
     let digest = sandbox::digest(EMBEDDED_COMPONENT);
@@ -33,11 +34,13 @@ async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
         sockets,
         metrics,
         announcement,
+        inheritance,
     } = launch;
     let failed = |error: anyhow::Error| Failure::Runtime(error.into());
     let services = Services::open(&config).map_err(|error| failed(error.into()))?;
     let (tls, tenancy) = (services.tls.clone(), services.tenancy());
-    let server = Server::new(&config, sockets, services).map_err(|error| failed(error.into()))?;
+    let mut server =
+        Server::new(&config, sockets, services).map_err(|error| failed(error.into()))?;
     let operations = server.operations();
     let reloads = Reloads {
         tls,
@@ -45,19 +48,41 @@ async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
         rollout: Arc::clone(&operations.rollout),
         file,
     };
+    let is_successor = inheritance.is_some();
+    if let Some(inheritance) = inheritance {
+        let refused = server.adopt(inheritance.sessions).await;
+        let confirmed = task::spawn_blocking(|| inheritance.will.confirm(refused)).await;
+        let confirmed = confirmed.map_err(|error| failed(error.into()))?;
+        confirmed.map_err(|source| Failure::io("taking over", source))?;
+    }
     if let Some(path) = &config.control {
-        let control = Control::open(path).map_err(Failure::Control)?;
+        let control = match is_successor {
+            true => Control::open_after(path).await,
+            false => Control::open(path),
+        };
+        let control = control.map_err(Failure::Control)?;
         tokio::spawn(control.serve(Arc::clone(&operations)));
     }
-    if let Some(socket) = metrics {
-        tokio::spawn(http::serve(socket, operations));
+    if let (Some(socket), Some(address)) = (metrics, config.metrics) {
+        let shared = operations.serves_metrics(address, &socket);
+        shared.map_err(|source| Failure::io("metrics", source))?;
+        let operations = Arc::clone(&operations);
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = http::serve(socket, Arc::clone(&operations)) => {}
+                () = operations.retired() => {}
+            }
+        });
     }
     let reloads =
         reload::follow(reloads, &config).map_err(|source| Failure::io("signals", source))?;
     tokio::spawn(reloads);
     tokio::spawn(systemd::watchdog());
     announcement.print()?;
-    systemd::ready();
+    match is_successor {
+        true => systemd::took_over(),
+        false => systemd::ready(),
+    }
     let stopping = async {
         shutdown.await;
         systemd::stopping();

@@ -3,9 +3,14 @@
 //! Owned by all who write into it or read from it. The control socket (`control`) and the HTTP
 //! listener (`http`) are its readers; the server and its connections are its writers.
 
-use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::{
     health::{Health, Stores},
@@ -13,6 +18,7 @@ use crate::{
     rollout::Rollout,
     services::Services,
     sessions::{Sessions, unix_seconds},
+    takeover::{Departures, Retirement, Sockets},
     tenant::Tenants,
 };
 
@@ -35,6 +41,12 @@ pub struct Operations {
     pub tenants: Arc<ArcSwap<Tenants>>,
     /// Which components their sessions are in.
     pub rollout: Arc<Rollout>,
+    /// What a successor is given.
+    pub(crate) sockets: Mutex<Sockets>,
+    /// Where sessions go while one takes over.
+    pub(crate) departures: Arc<ArcSwapOption<Departures>>,
+    /// That one has taken over.
+    pub(crate) retirement: Retirement,
 }
 
 impl Operations {
@@ -76,7 +88,32 @@ impl Operations {
             started,
             listeners,
             limit,
+            sockets: Mutex::default(),
+            departures: Arc::default(),
+            retirement: Retirement::default(),
         })
+    }
+
+    /// The socket on which metrics are served, for a successor.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no further descriptor.
+    pub fn serves_metrics(&self, address: SocketAddr, socket: &TcpListener) -> io::Result<()> {
+        let mut sockets = self.sockets();
+        sockets.metrics = Some(sockets.addresses.len());
+        sockets.addresses.push(address);
+        sockets.descriptors.push(socket.try_clone()?.into());
+        Ok(())
+    }
+
+    /// Resolves when another process serves in the place of this one.
+    pub async fn retired(&self) {
+        self.retirement.retired.cancelled().await;
+    }
+
+    pub(crate) fn sockets(&self) -> MutexGuard<'_, Sockets> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The digests of the components of new sessions, and of those that older ones run in.

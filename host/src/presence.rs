@@ -12,6 +12,7 @@ use crate::{
     operations::Operations,
     sandbox::{Session, Usage},
     sessions::{Entry, Sessions, State},
+    takeover::Luggage,
 };
 
 /// A connection that the operator can see, until this is dropped.
@@ -98,6 +99,28 @@ impl Drop for Presence {
 }
 
 impl Meter {
+    /// The session has begun in another process, where all of this was counted.
+    pub(crate) fn arrived(&mut self, luggage: &Luggage) {
+        let usage = &luggage.usage;
+        self.computed = luggage.computed;
+        self.retrieved = usage.whole.octets.saturating_add(usage.partial.octets);
+        self.messages = usage.whole.messages;
+        let mut facts = self.entry.facts();
+        let Some(user) = &luggage.logins.logged_in else {
+            return;
+        };
+        facts.user = Some(user.as_str().into());
+        if let Some(tenant) = luggage
+            .logins
+            .tenant
+            .as_deref()
+            .filter(|name| !name.is_empty())
+        {
+            facts.tenant = self.sessions.shared(tenant);
+        }
+        facts.state = State::Transaction;
+    }
+
     /// Who can be kicked.
     pub(crate) fn entry(&self) -> Arc<Entry> {
         Arc::clone(&self.entry)

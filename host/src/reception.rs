@@ -3,14 +3,12 @@
 //! Decides what a channel offers; what is said on it is the session's, and the octets are
 //! `connection.rs`'s. Called by `server.rs`, once for a connection.
 
+mod adopt;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::Instant,
-};
+use tokio::{net::TcpStream, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
@@ -21,7 +19,7 @@ use crate::{
     },
     cells::Cells,
     config::{Config, Listener, ListenerTls},
-    connection::{self, Connection, Finish, Outcome},
+    connection::{self, Connection, Finish, Outcome, Passport, Stream},
     counter::{Counter, Offer, challenge},
     end::{self, End, Origin, SessionIds},
     login::{self, Circumstances, SessionLogin, delay::Delays},
@@ -39,6 +37,8 @@ use crate::{
     tenant::Tenants,
     tls::{self, Accepted, Tls},
 };
+
+pub(crate) use self::adopt::Adopted;
 
 /// When connections have to end.
 #[derive(Debug, Default)]
@@ -96,6 +96,7 @@ impl Reception {
             sandbox,
             slow_lane: SlowLane::new().map_err(Error::SlowLane)?,
             rollout: Arc::clone(&operations.rollout),
+            departures: Arc::clone(&operations.departures),
         };
         Ok(Self {
             house: Arc::new(house),
@@ -180,7 +181,7 @@ impl Reception {
                 Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await
             }
             (ListenerTls::Stls, Some(tls)) => {
-                let offer = Offer::in_the_clear(may_send_password, true);
+                let offer = Offer::in_the_clear(listener, may_send_password, true);
                 let dialogue = self.dialogue(stream, offer, &counter, stop, &mut story);
                 match Box::pin(dialogue).await {
                     Finish::StartTls(stream) => {
@@ -190,7 +191,7 @@ impl Reception {
                 }
             }
             (ListenerTls::None | ListenerTls::Stls | ListenerTls::Implicit, _) => {
-                let offer = Offer::in_the_clear(may_send_password, false);
+                let offer = Offer::in_the_clear(listener, may_send_password, false);
                 let dialogue = self.dialogue(stream, offer, &counter, stop, &mut story);
                 match Box::pin(dialogue).await {
                     Finish::StartTls(_) => sandbox::Error::Contract("no TLS to start").into(),
@@ -243,7 +244,9 @@ impl Reception {
         };
         let offer = Offer {
             protection: Some(protection),
-            ..Offer::in_the_clear(true, false)
+            may_send_password: true,
+            may_start_tls: false,
+            listener: None,
         };
         let counter = counter.named(facts.server_name.as_deref());
         let dialogue = self.dialogue(stream, offer, &counter, stop, story);
@@ -254,7 +257,7 @@ impl Reception {
     }
 
     /// A session in a cell of its own, from its greeting to its end.
-    async fn dialogue<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn dialogue<S: Stream>(
         &self,
         stream: S,
         offer: Offer,
@@ -262,24 +265,15 @@ impl Reception {
         stop: &Stop,
         story: &mut Story,
     ) -> Finish<S> {
-        let limits = connection::Limits {
-            line_octets: self.limits.line_octets,
-            input_octets: self.limits.input_octets,
-            idle: self.timeouts.idle,
-            login: story.since + self.timeouts.login,
-            write: self.timeouts.write,
-            hibernate: self.hibernate,
-            may_start_tls: offer.may_start_tls,
-            is_greeted: story.greet(),
-        };
+        let limits = self.connection_limits(story, &offer);
         let channel = counter.channel(story, &offer);
         let facts = self.facts(counter, &channel, &offer);
-        let circumstances = Circumstances {
-            protection: offer.protection,
-            delays: self.delays.clone(),
-            metrics: Some(Arc::clone(&self.operations.metrics)),
-        };
-        let login = SessionLogin::under(counter.realms(), channel, circumstances);
+        let passport = offer.listener.map(|listener| Passport {
+            listener,
+            since: story.since,
+            challenge: facts.challenge.clone(),
+        });
+        let login = self.login(counter, channel, offer);
         let watch = login.watch();
         let recorder = self.recorder(counter, story, &facts);
         let login = Recorder::witness(recorder.as_ref(), Box::new(login));
@@ -306,7 +300,8 @@ impl Reception {
         };
         let meter = story.presence.meter(seat.component());
         let origin = story.origin.clone();
-        let connection = Connection::new(stream, seat, watch.clone(), origin, limits, meter);
+        let connection =
+            Connection::new(stream, seat, watch.clone(), origin, limits, meter, passport);
         let Outcome {
             finish,
             usage,
@@ -314,6 +309,28 @@ impl Reception {
         } = connection.serve(stop).await;
         story.session(traffic, watch.record(), usage);
         finish
+    }
+
+    fn connection_limits(&self, story: &mut Story, offer: &Offer) -> connection::Limits {
+        connection::Limits {
+            line_octets: self.limits.line_octets,
+            input_octets: self.limits.input_octets,
+            idle: self.timeouts.idle,
+            login: story.since + self.timeouts.login,
+            write: self.timeouts.write,
+            hibernate: self.hibernate,
+            may_start_tls: offer.may_start_tls,
+            is_greeted: story.greet(),
+        }
+    }
+
+    fn login(&self, counter: &Counter, channel: login::Channel, offer: Offer) -> SessionLogin {
+        let circumstances = Circumstances {
+            protection: offer.protection,
+            delays: self.delays.clone(),
+            metrics: Some(Arc::clone(&self.operations.metrics)),
+        };
+        SessionLogin::under(counter.realms(), channel, circumstances)
     }
 
     /// Who records the session, if anybody does. Whose it is may not be known yet.

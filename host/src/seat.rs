@@ -7,6 +7,8 @@ mod moves;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
+
 use crate::{
     capability::Login,
     cells::{Cells, Room},
@@ -16,6 +18,7 @@ use crate::{
     rollout::{Member, Rollout},
     sandbox::{Connection, Error, Parked, Sandbox, Session, Step, Terms, Usage},
     slow_lane::SlowLane,
+    takeover::Departures,
     tenant::{SessionPolicy, Tenants},
 };
 
@@ -29,6 +32,8 @@ pub(crate) struct House {
     pub(crate) cells: Cells,
     pub(crate) slow_lane: SlowLane,
     pub(crate) rollout: Arc<Rollout>,
+    /// Where sessions go that leave this process.
+    pub(crate) departures: Arc<ArcSwapOption<Departures>>,
 }
 
 /// Who may take the session further, and what for.

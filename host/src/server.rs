@@ -2,7 +2,7 @@
 //!
 //! Knows neither commands nor components; a connection is `connection.rs`'s from its first octet.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{
@@ -14,14 +14,15 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::{
-    addresses::Addresses,
+    addresses::{Addresses, Place},
     config::{Config, Listener},
     login::delay::Delays,
     metrics::Refused,
     operations::Operations,
-    reception::{Reception, Stop},
+    reception::{Adopted, Reception, Stop},
     record, retention,
     services::Services,
+    takeover::{Arrived, Sockets},
     tenant::Tenants,
 };
 
@@ -54,6 +55,9 @@ pub struct Server {
     /// As they are at any time.
     tenants: Arc<ArcSwap<Tenants>>,
     grace: Duration,
+    drain: Duration,
+    /// Connections that another process has begun.
+    adopted: Vec<(Adopted, OwnedSemaphorePermit, Place)>,
 }
 
 /// What every connection passes before it is served.
@@ -83,6 +87,7 @@ impl Server {
         sockets: Vec<std::net::TcpListener>,
         services: Services,
     ) -> Result<Self, Error> {
+        let shared = shared(config, &sockets).map_err(Error::Listener)?;
         let sockets = sockets.into_iter().map(TcpListener::from_std);
         let listeners = sockets
             .zip(&config.listeners)
@@ -92,6 +97,7 @@ impl Server {
             .map_err(Error::Listener)?;
         let limit = config.limits.connections;
         let operations = Arc::new(operations(&services, &listeners, limit)?);
+        *operations.sockets() = shared;
         let tenants = Arc::clone(&services.tenants);
         let permits = usize::try_from(limit).unwrap_or(usize::MAX);
         let gate = Gate {
@@ -107,7 +113,35 @@ impl Server {
             gate: Arc::new(gate),
             tenants,
             grace: config.timeouts.shutdown,
+            drain: config.timeouts.drain,
+            adopted: Vec::new(),
         })
+    }
+
+    /// Makes ready to go on with the sessions of another process of this server; gives the ids of
+    /// those that have to stay there. They are served from [`run`](Self::run) on, which is to be
+    /// called when that process has let go.
+    pub async fn adopt(&mut self, arrived: Vec<Arrived>) -> Vec<String> {
+        let mut refused = Vec::new();
+        for arrived in arrived {
+            let session = arrived.luggage.session.clone();
+            match self.adopt_one(arrived).await {
+                Some(adopted) => self.adopted.push(adopted),
+                None => refused.push(session),
+            }
+        }
+        refused
+    }
+
+    async fn adopt_one(&self, arrived: Arrived) -> Option<(Adopted, OwnedSemaphorePermit, Place)> {
+        let address = arrived.luggage.listener;
+        let mut listeners = self.listeners.iter().map(|(_, listener)| listener);
+        let listener = listeners.find(|listener| listener.address == address)?;
+        let permit = Arc::clone(&self.gate.permits).try_acquire_owned().ok()?;
+        let peer = arrived.luggage.peer.ip().to_canonical();
+        let place = self.gate.addresses.admit(peer)?;
+        let adopted = self.gate.reception.adopt(arrived, listener).await?;
+        Some((adopted, permit, place))
     }
 
     /// The addresses that are listened on, with the ports that the system chose.
@@ -130,7 +164,16 @@ impl Server {
             gate,
             tenants,
             grace,
+            drain,
+            adopted,
         } = self;
+        for (adopted, permit, place) in adopted {
+            let task = Arc::clone(&gate);
+            gate.connections.spawn(async move {
+                task.reception.go_on(adopted, &task.stop).await;
+                drop((permit, place));
+            });
+        }
         for (socket, listener) in listeners {
             // It ends by itself when the server is told to stop.
             tokio::spawn(accept_all(socket, listener, Arc::clone(&gate)));
@@ -141,11 +184,27 @@ impl Server {
         }
         let retention = retention::daily(tenants);
         tokio::spawn(shutdown.clone().run_until_cancelled_owned(retention));
-        stop.await;
+        let mut told = pin!(stop);
+        let is_retired = tokio::select! {
+            () = &mut told => false,
+            () = operations.retired() => true,
+        };
         operations.health.drain();
         let Gate {
             connections, stop, ..
         } = &*gate;
+        if is_retired {
+            info!(
+                sessions = connections.len(),
+                "draining: another process serves"
+            );
+            connections.close();
+            tokio::select! {
+                () = told => {}
+                // Over or not: what is left then is ended as always.
+                _ = timeout(drain, connections.wait()) => {}
+            }
+        }
         info!(sessions = connections.len(), "shutting down");
         stop.shutdown.cancel();
         connections.close();
@@ -158,6 +217,16 @@ impl Server {
             connections.wait().await;
         }
     }
+}
+
+/// The sockets once more, for a process that takes over.
+fn shared(config: &Config, sockets: &[std::net::TcpListener]) -> io::Result<Sockets> {
+    let descriptors = sockets.iter().map(|socket| Ok(socket.try_clone()?.into()));
+    Ok(Sockets {
+        addresses: config.listeners.iter().map(|one| one.address).collect(),
+        descriptors: descriptors.collect::<io::Result<_>>()?,
+        metrics: None,
+    })
 }
 
 fn operations(
@@ -196,6 +265,7 @@ async fn accept_all(socket: TcpListener, listener: Arc<Listener>, gate: Arc<Gate
     loop {
         let accepted = tokio::select! {
             () = gate.stop.shutdown.cancelled() => return,
+            () = operations.retired() => return,
             accepted = accept(&socket, &gate) => accepted,
         };
         match accepted {

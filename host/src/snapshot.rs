@@ -3,6 +3,8 @@
 //! Three arrays and no object per message: 12 octets and the unique id for each. Knows neither
 //! files nor locks; `mailbox` fills it, the sandbox lends windows of it.
 
+use serde::{Deserialize, Serialize};
+
 /// Most messages of one maildrop: the contract's limit of `summary.count`.
 pub const MAX_MESSAGES: usize = 0x7fff_ffff;
 
@@ -21,7 +23,7 @@ pub enum Error {
 }
 
 /// What a session sees of a maildrop. Message numbers start at 1, as in RFC 1939.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Snapshot {
     sizes: Vec<u64>,
     /// All unique ids in order, each followed by LF.

@@ -13,6 +13,11 @@ pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
+/// Connections are accepted, by this process from here on.
+pub fn took_over() {
+    tell(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
+}
+
 /// Files are read again. [`ready`] has to follow.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {

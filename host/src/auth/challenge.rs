@@ -36,6 +36,11 @@ impl Challenge {
         Ok(Self::from_parts(random, now.as_secs(), host))
     }
 
+    /// The challenge of a connection that another process of this server has greeted.
+    pub(crate) fn of_another_process(text: String) -> Self {
+        Self(text)
+    }
+
     /// The challenge as it is sent, with its brackets.
     pub fn as_str(&self) -> &str {
         &self.0

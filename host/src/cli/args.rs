@@ -271,6 +271,10 @@ pub(super) struct Serve {
     #[arg(conflicts_with_all = ["maildir", "user", "listen", "password_file"])]
     pub(super) config: Option<PathBuf>,
 
+    /// Take over the sockets and the sessions of the server that runs by this configuration.
+    #[arg(long, requires = "config")]
+    pub(super) takeover: bool,
+
     /// The Maildir of the only user.
     #[arg(long, value_name = "PATH", requires = "user")]
     pub(super) maildir: Option<PathBuf>,

@@ -12,7 +12,11 @@ use tokio::{runtime, sync::oneshot};
 use tracing::info;
 
 use super::{Failure, print, signals::Signals, sockets};
-use crate::{config::Config, log};
+use crate::{
+    config::Config,
+    log,
+    takeover::{self, Inheritance},
+};
 
 /// Resolves when the server is to stop: open sessions may go on for `timeouts.shutdown`, new ones
 /// are not accepted.
@@ -31,6 +35,8 @@ pub struct Launch {
     pub metrics: Option<TcpListener>,
     /// What to tell whoever started us, once connections are accepted.
     pub announcement: Announcement,
+    /// What another process of this server gives up for us, but for its sockets.
+    pub inheritance: Option<Inheritance>,
 }
 
 /// The lines that say on the standard output where the server listens.
@@ -41,6 +47,7 @@ pub struct Announcement(String);
 pub(super) fn launch<S>(
     config: Config,
     file: Option<PathBuf>,
+    is_takeover: bool,
     hints: impl FnOnce(&[SocketAddr]) -> String,
     serve: S,
 ) -> Result<(), Failure>
@@ -48,21 +55,26 @@ where
     S: AsyncFnOnce(Launch, Shutdown) -> Result<(), Failure>,
 {
     log::install(&config.log).map_err(|error| Failure::Runtime(error.into()))?;
-    start(config, file, hints, serve)
+    start(config, file, is_takeover, hints, serve)
 }
 
 /// As [`launch`], with the log as it is.
 pub(super) fn start<S>(
     config: Config,
     file: Option<PathBuf>,
+    is_takeover: bool,
     hints: impl FnOnce(&[SocketAddr]) -> String,
     serve: S,
 ) -> Result<(), Failure>
 where
     S: AsyncFnOnce(Launch, Shutdown) -> Result<(), Failure>,
 {
-    let sockets = sockets::bind(&config.listeners)?;
-    let metrics = config.metrics.map(sockets::bind_metrics).transpose()?;
+    let mut inheritance = is_takeover.then(|| inherit(&config)).transpose()?;
+    let mut given = sockets::Given::of(inheritance.as_mut())?;
+    let sockets = sockets::bind(&config.listeners, &mut given)?;
+    let metrics = config.metrics;
+    let metrics = metrics.map(|address| sockets::bind_metrics(address, &mut given));
+    let metrics = metrics.transpose()?;
     let announcement = Announcement::new(&sockets, metrics.as_ref(), hints)?;
     let launch = Launch {
         config,
@@ -70,10 +82,19 @@ where
         sockets,
         metrics,
         announcement,
+        inheritance,
     };
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::io("threads", source))?;
     runtime.block_on(supervise(launch, serve))
+}
+
+/// What the running server behind the control socket of this configuration gives up for us.
+fn inherit(config: &Config) -> Result<Inheritance, Failure> {
+    let control = config.control.as_ref().ok_or_else(|| {
+        Failure::Configuration("--takeover needs a \"socket\" in [control]".to_owned())
+    })?;
+    takeover::inherit(control).map_err(|error| Failure::Runtime(error.into()))
 }
 
 async fn supervise<S>(launch: Launch, serve: S) -> Result<(), Failure>

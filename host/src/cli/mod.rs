@@ -119,7 +119,7 @@ where
         Mailbox::new(template),
     );
     config.session.apop = Apop::Beside;
-    launch::launch(config, None, demo::hints, serve)
+    launch::launch(config, None, false, demo::hints, serve)
 }
 
 fn serve<S>(arguments: Serve, serve: S) -> Result<(), Failure>
@@ -128,6 +128,7 @@ where
 {
     let no_hints = |_: &[SocketAddr]| String::new();
     let (record, file) = (arguments.record.clone(), arguments.config.clone());
+    let is_takeover = arguments.takeover;
     let mut config = match &file {
         Some(file) => Config::load(file)?,
         None => one_user(arguments)?,
@@ -139,7 +140,7 @@ where
             ..said.unwrap_or_else(|| Record::new(PathBuf::new()))
         });
     }
-    launch::launch(config, file, no_hints, serve)
+    launch::launch(config, file, is_takeover, no_hints, serve)
 }
 
 /// The configuration that the arguments stand for: one listener, one user, one Maildir.

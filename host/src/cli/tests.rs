@@ -280,6 +280,7 @@ fn a_server_is_given_what_it_needs_and_its_answer_is_ours() {
     let failure = launch::start(
         config,
         None,
+        false,
         demo::hints,
         async |launch: Launch, shutdown| {
             drop(shutdown);

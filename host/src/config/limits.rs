@@ -51,6 +51,8 @@ pub struct Timeouts {
     pub write: Duration,
     /// How long open sessions may go on after the server was told to stop.
     pub shutdown: Duration,
+    /// How long sessions may go on that another process has not taken over.
+    pub drain: Duration,
 }
 
 /// How much of everything there may be (`[limits]`).
@@ -88,6 +90,7 @@ impl Default for Timeouts {
             handshake: Duration::from_secs(10),
             write: Duration::from_mins(1),
             shutdown: Duration::from_secs(10),
+            drain: Duration::from_mins(10),
         }
     }
 }
@@ -127,6 +130,8 @@ pub(super) fn timeouts(mut section: Section<'_>) -> Timeouts {
         "shutdown",
         rule::duration(Duration::ZERO..=DAY),
     );
+    let drain = rule::duration(Duration::ZERO..=DAY);
+    section.set(&mut timeouts.drain, "drain", drain);
     section.finish();
     timeouts
 }

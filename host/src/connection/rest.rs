@@ -11,12 +11,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
-use super::Connection;
+use super::{Connection, Stream};
 use crate::{end::End, sessions::Entry};
 
 /// A session that has waited for less is not idle: to leave the cell behind every burst would cost
@@ -52,7 +49,7 @@ enum Event {
     Alarm,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: Stream> Connection<S> {
     /// Waits until it is done, or for `late`.
     pub(super) async fn rest(
         &mut self,
@@ -72,6 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::Done(done) => return done.map_err(|error| End::from(&error)),
                 Event::Alarm if Instant::now() >= deadline => return Err(late),
                 Event::Nudged if self.may_park => {
+                    Box::pin(self.depart(what)).await?;
                     Box::pin(self.seat.settle()).await?;
                     self.note_move();
                 }

@@ -71,6 +71,7 @@ fn send(stream: &mut UnixStream, command: Command) -> io::Result<()> {
         | Command::Kick(_)
         | Command::Sessions
         | Command::Status
+        | Command::Takeover
         | Command::Tenants => PATIENCE,
     };
     stream.set_read_timeout(Some(patience))?;

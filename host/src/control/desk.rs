@@ -48,11 +48,17 @@ pub(super) async fn answer(line: &[u8], who: &str, operations: &Operations) -> V
                 Err(why) => return refuse(&why.to_string()),
             }
         }
+        Command::Takeover => return refuse("a takeover comes alone"),
         Command::Generations => rollout::generations(operations),
         Command::History => rollout::history(operations),
     };
     answers.push(Answer::Done);
     answers
+}
+
+/// Whether another process of this server wants to take over.
+pub(super) fn is_takeover(line: &[u8]) -> bool {
+    read(line).is_ok_and(|command| command == Command::Takeover)
 }
 
 /// An answer to what is none of our requests.

@@ -23,12 +23,12 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter},
     net::{UnixListener, UnixStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
-use tracing::{debug, error};
+use tracing::{debug, error, info, warn};
 
 use self::{protocol::Answer, socket::Bound};
-use crate::operations::Operations;
+use crate::{operations::Operations, takeover};
 
 /// Where the socket is if nothing else is said.
 pub const DEFAULT_SOCKET: &str = "/run/popcell/control.sock";
@@ -41,6 +41,9 @@ const REQUEST_OCTETS: u64 = 8 * 1024;
 
 /// How long a client may take to send its request, and to take a line of the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often is looked whether another process has left the socket.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// The wait after an accept that failed.
 const BACK_OFF: Duration = Duration::from_secs(1);
@@ -74,8 +77,9 @@ pub enum Error {
 /// A control socket that nobody has been served on yet. Its file goes with it.
 #[derive(Debug)]
 pub struct Control {
-    listener: UnixListener,
+    // Before the socket: who comes after us finds either both or none.
     _file: Bound,
+    listener: UnixListener,
 }
 
 impl Control {
@@ -93,14 +97,37 @@ impl Control {
         })
     }
 
-    /// Serves clients until it is dropped.
+    /// As [`open`](Self::open), as soon as the process that we have taken over from is gone from
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; [`Error::InUse`] if it does not go.
+    pub async fn open_after(path: &Path) -> Result<Self, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Self::open(path) {
+                Err(Error::InUse { .. }) if Instant::now() < deadline => sleep(RETRY).await,
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Serves clients until another process takes over, or until it is dropped.
     pub async fn serve(self, operations: Arc<Operations>) {
+        tokio::select! {
+            () = self.accept_all(&operations) => {}
+            () = operations.retired() => {}
+        }
+    }
+
+    async fn accept_all(&self, operations: &Arc<Operations>) {
         let permits = Arc::new(Semaphore::new(CLIENTS));
         // The semaphore is never closed.
         while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let operations = Arc::clone(&operations);
+                    let operations = Arc::clone(operations);
                     tokio::spawn(async move {
                         if let Err(error) = serve_one(stream, &operations).await {
                             debug!(%error, "a client of the control socket went away");
@@ -122,6 +149,10 @@ async fn serve_one(mut stream: UnixStream, operations: &Operations) -> io::Resul
     let (reader, writer) = stream.split();
     let mut writer = BufWriter::new(writer);
     let answers = match timeout(PATIENCE, request(reader)).await {
+        Ok(Ok(line)) if desk::is_takeover(&line) => {
+            drop(writer);
+            return give_way(stream.into_std()?, operations).await;
+        }
         Ok(Ok(line)) => desk::answer(&line, &who, operations).await,
         Ok(Err(error)) => return Err(error),
         Err(_) => desk::refuse("no request came in time"),
@@ -130,6 +161,19 @@ async fn serve_one(mut stream: UnixStream, operations: &Operations) -> io::Resul
         send(&mut writer, answer).await?;
     }
     timeout(PATIENCE, writer.flush()).await?
+}
+
+/// Another process of this server takes over, or says what is in its way.
+async fn give_way(
+    stream: std::os::unix::net::UnixStream,
+    operations: &Operations,
+) -> io::Result<()> {
+    info!("another process takes over");
+    let left = takeover::leave(stream, operations).await;
+    if let Err(error) = &left {
+        warn!(%error, "the takeover has failed; this process goes on serving");
+    }
+    left
 }
 
 /// Whoever is at the other end, for the history: a user of the system.

@@ -42,6 +42,9 @@ pub enum Command {
         /// Whose sessions; of all who run the server's own component if nothing is said.
         tenant: Option<String>,
     },
+    /// Another process of this server takes over: its sockets and its sessions. What is answered is
+    /// not of this protocol.
+    Takeover,
     /// An [`Answer::Generation`] for each component in use.
     Generations,
     /// An [`Answer::Event`] for each thing that was done with components, the oldest first.

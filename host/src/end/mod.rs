@@ -96,6 +96,8 @@ pub enum End {
     Idle,
     /// The connection broke.
     Io(io::ErrorKind),
+    /// Nobody's fault: another process of this server has it.
+    HandedOver,
     /// The operator ended the session.
     Kicked,
     /// The client sent a line that was too long.
@@ -275,6 +277,7 @@ impl End {
             Self::HostFailed { .. } => "host_failed",
             Self::Idle => "idle",
             Self::Io(_) => "io",
+            Self::HandedOver => "handed_over",
             Self::Kicked => "kicked",
             Self::LineTooLong => "line_too_long",
             Self::LoginTimeout => "login_timeout",
@@ -298,6 +301,7 @@ impl End {
             Self::ClosedByComponent
             | Self::Idle
             | Self::Io(_)
+            | Self::HandedOver
             | Self::Kicked
             | Self::LineTooLong
             | Self::LoginTimeout
@@ -365,6 +369,7 @@ impl fmt::Display for End {
             Self::HostFailed { .. } => "Internal failure",
             Self::Idle | Self::LoginTimeout => "Inactivity",
             Self::Io(kind) => return write!(f, "Connection closed: {kind}"),
+            Self::HandedOver => "Handed over to another process",
             Self::Kicked => "Kicked by the operator",
             Self::LineTooLong => "Command line too long",
             Self::MessageBroken => "Message could not be read",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::quota::Place;
 use crate::{
-    capability::{Answer, Fault, Maildrop, Message, Unfinished},
+    capability::{Answer, Fault, Lease, Maildrop, Message, Unfinished},
     snapshot::Snapshot,
 };
 
@@ -41,6 +41,14 @@ impl Maildrop for Metered {
             let message: Box<dyn Message> = Box::new(MeteredMessage { message, place });
             Ok(message)
         })
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        self.maildrop.lease()
+    }
+
+    fn leave(self: Box<Self>) {
+        self.maildrop.leave();
     }
 
     fn commit(self: Box<Self>, deleted: Vec<u32>) -> Answer<'static, Result<(), Unfinished>> {

@@ -21,7 +21,7 @@ use crate::{
         protection::Protection,
         sasl::Mechanism,
     },
-    capability::{Answer, Exchange, Grant, Login, Refusal},
+    capability::{Answer, Exchange, Grant, Login, Maildrop, Refusal},
     mailbox::Mailbox,
     metrics::Metrics,
 };
@@ -30,6 +30,7 @@ use self::{
     attempt::Attempt,
     delay::Delays,
     exchange::SaslExchange,
+    metered::Metered,
     quota::{Place, Quota},
     realm::Whole,
 };
@@ -149,6 +150,28 @@ impl SessionLogin {
     /// The same connection, for another cell: what was claimed is still known.
     pub fn again(watch: &Watch) -> Self {
         Self(watch.session())
+    }
+
+    /// What was claimed on this connection in another process of this server.
+    pub(crate) fn remember(&self, record: Record) {
+        *self.0.record() = record;
+    }
+
+    /// Counts a user who has logged in in another process of this server; `None` if there is no room
+    /// for one more here.
+    pub(crate) fn seat(
+        &self,
+        context: &LoginContext,
+        user: &str,
+        maildrop: Box<dyn Maildrop>,
+    ) -> Option<Box<dyn Maildrop>> {
+        let place = Arc::new(context.quota.admit(user).ok()?);
+        let is_metered = place.is_metered();
+        *self.0.place() = Some(Arc::clone(&place));
+        Some(match is_metered {
+            true => Box::new(Metered::new(maildrop, place)),
+            false => maildrop,
+        })
     }
 
     /// A view of what happens here, for whoever writes the log and closes the connection.

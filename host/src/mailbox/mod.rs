@@ -12,7 +12,7 @@ use std::{future::ready, io, time::SystemTime};
 
 use crate::{
     account::Account,
-    capability::{Answer, Maildrop},
+    capability::{Answer, Lease, Maildrop},
 };
 
 /// Why a maildrop could not be opened. The cause is logged where it is found.
@@ -50,6 +50,21 @@ pub trait Mailbox: Send + Sync {
         account: &'a Account,
         session: &'a str,
     ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>>;
+
+    /// Takes over a maildrop that another process of this server had, in the name of `session`. It
+    /// has the same numbers, sizes and unique ids. A store that gives none away takes none.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]; the lease is given up then.
+    fn adopt<'a>(
+        &'a self,
+        _user: &'a str,
+        _session: &'a str,
+        _lease: Lease,
+    ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>> {
+        Box::pin(ready(Err(OpenError::Permanent)))
+    }
 
     /// Whether the store as a whole is there, for an operator who asks. It is unless the backend
     /// knows better.

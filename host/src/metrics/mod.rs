@@ -237,6 +237,7 @@ impl Metrics {
             | End::HostFailed { .. }
             | End::Idle
             | End::Io(_)
+            | End::HandedOver
             | End::Kicked
             | End::LineTooLong
             | End::LoginTimeout

@@ -165,6 +165,15 @@ pub struct Step {
 }
 
 impl Step {
+    /// What a session that waits for lines has said last: nothing.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            consumed: 0,
+            output: Vec::new(),
+            next: Next::Lines,
+        }
+    }
+
     /// Whether the first answer is an error (RFC 1939 §3). Says how a component does, and decides
     /// nothing about a session.
     pub fn is_error_reply(&self) -> bool {

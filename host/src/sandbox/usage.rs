@@ -2,8 +2,10 @@
 //!
 //! Counts; limits nothing.
 
+use serde::{Deserialize, Serialize};
+
 /// What a session has done with its capabilities, for the log and the metrics.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Usage {
     /// Messages in the maildrop.
     pub messages: u32,
@@ -24,7 +26,7 @@ pub struct Usage {
 }
 
 /// Messages that were read, and how much of them.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Read {
     /// How often a message was opened.
     pub messages: u32,

@@ -16,7 +16,7 @@ use crate::{
     login::SessionLogin,
     record::Recorder,
     rollout::{Generation, Member, Traveller},
-    sandbox::{Error, Limit, NotMoved, Parked, Session, Version},
+    sandbox::{Error, Limit, NotMoved, Parked, Session, Usage, Version},
     tenant::SessionPolicy,
 };
 
@@ -37,6 +37,47 @@ impl Seat {
         let (parked, _room) = self.take_out().await?;
         self.place = Place::Parked(parked);
         Ok(())
+    }
+
+    /// A session that another process had. It is parked, and is known to be taken by the component
+    /// where it belongs.
+    pub(crate) async fn arrive(parked: Parked, surroundings: Surroundings) -> Result<Self, Error> {
+        let track = &surroundings.policy.track;
+        let epoch = track.epoch();
+        let generation = track.target(&surroundings.traveller());
+        let version = Arc::clone(generation.version());
+        let mut seat = Self {
+            place: Place::Parked(parked),
+            is_proving: generation.is_on_probation(),
+            member: Member::new(generation),
+            epoch,
+            barred: None,
+            has_moved: false,
+            surroundings: Box::new(surroundings),
+            usage: Usage::default(),
+        };
+        seat.try_out(&version).await?;
+        Ok(seat)
+    }
+
+    /// The session as it is parked, if nothing is under way in it that belongs to this process.
+    pub(crate) fn parked(&self) -> Option<&Parked> {
+        match &self.place {
+            Place::Parked(parked) => Some(parked)
+                .filter(|parked| parked.message.is_none() && parked.exchange.is_none())
+                .filter(|_| self.surroundings.recorder.is_none()),
+            Place::Cell { .. } | Place::Lost => None,
+        }
+    }
+
+    /// Another process has the session: what it holds is let go of, and not released.
+    pub(crate) fn let_go(&mut self) {
+        self.usage = self.usage();
+        if let Place::Parked(parked) = mem::replace(&mut self.place, Place::Lost)
+            && let Some(grant) = parked.maildrop
+        {
+            grant.maildrop.leave();
+        }
     }
 
     /// The session has nothing to do, and is to look whether it should be somewhere else.

@@ -39,6 +39,9 @@ pub(super) enum Error {
         /// How many messages there are.
         count: usize,
     },
+    /// What another process of this server gave us of a maildrop is not what it should be.
+    #[error("a maildrop can not be taken over: what was handed over of it is not understood")]
+    Lease,
     /// More messages than can be numbered.
     #[error("{path:?}: too many messages")]
     TooMany {
@@ -76,7 +79,7 @@ impl Error {
             Self::Missing(_) => OpenError::Temporary,
             Self::Io { errno, .. } if needs_operator(*errno) => OpenError::Permanent,
             Self::Io { .. } => OpenError::Temporary,
-            Self::Unreadable { .. } | Self::TooMany { .. } => OpenError::Permanent,
+            Self::Lease | Self::Unreadable { .. } | Self::TooMany { .. } => OpenError::Permanent,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Stops other POP3 sessions of this server only: delivery agents and IMAP servers do not know it
 //! and need not, because a name in a Maildir is never reused and a session keeps its own numbers.
 
-use std::os::unix::fs::FileExt;
+use std::{io, os::unix::fs::FileExt};
 
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
@@ -34,12 +34,17 @@ pub(super) enum Error {
 #[derive(Debug)]
 pub(super) struct Lock {
     file: OwnedFd,
+    /// Another process has it too, and keeps it.
+    is_left: bool,
 }
 
 /// Closing would do, but for a program that is being started by another thread at this moment: it
 /// has a copy of the descriptor until it runs.
 impl Drop for Lock {
     fn drop(&mut self) {
+        if self.is_left {
+            return;
+        }
         if let Err(errno) = rustix::fs::flock(&self.file, FlockOperation::Unlock) {
             tracing::debug!(%errno, "a maildrop lock is released by closing it");
         }
@@ -57,10 +62,35 @@ impl Lock {
         match locked {
             Ok(()) => Ok(Self {
                 file: sign(file, session),
+                is_left: false,
             }),
             Err(Errno::WOULDBLOCK) => Err(Error::Held(owner(file))),
             Err(errno) => Err(Error::Io(errno)),
         }
+    }
+}
+
+impl Lock {
+    /// The lock once more, for another process. It is free when both have let go of it.
+    pub(super) fn share(&self) -> io::Result<OwnedFd> {
+        self.file.try_clone()
+    }
+
+    /// Another process has the lock by now: it stays taken when this is dropped.
+    pub(super) fn leave(&mut self) {
+        self.is_left = true;
+    }
+
+    /// The lock that another process held, for `session`.
+    pub(super) fn adopt(file: OwnedFd, session: &str) -> Result<Self, Errno> {
+        // It is ours already, unless somebody has lied.
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self {
+            file: sign(file, session),
+            // Until that process has let go the lock is its own as well: closing is all that is ours
+            // to do, and it is enough.
+            is_left: true,
+        })
     }
 }
 

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use rustix::{fd::OwnedFd, io::Errno};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Uidl,
     commit::{self, Marked},
     error,
     identity::Identity,
-    locate,
+    lease, locate,
     lock::Lock,
     login::Opened,
     memo::{Memo, RememberedUid, Verdict, Verdicts},
@@ -22,7 +23,7 @@ use super::{
     scan::Listing,
 };
 use crate::{
-    capability::{Answer, Fault, Maildrop, Message, Unfinished},
+    capability::{Answer, Fault, Lease, Maildrop, Message, Unfinished},
     snapshot::{self, Snapshot},
 };
 
@@ -30,7 +31,7 @@ use crate::{
 const UNKNOWN: u32 = u32::MAX;
 
 /// What was found at login, fixed since.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(super) struct Contents {
     snapshot: Snapshot,
     /// By how many octets each message is longer on the wire than in its file, or [`UNKNOWN`].
@@ -57,6 +58,12 @@ impl Contents {
         self.snapshot.push(octets, uid)?;
         self.growth.push(growth.unwrap_or(UNKNOWN));
         Ok(())
+    }
+
+    /// Whether there is one path for each message.
+    pub(super) fn fits(&self, paths: &Paths) -> bool {
+        let count = usize::try_from(self.snapshot.count());
+        count == Ok(paths.len()) && self.growth.len() == paths.len()
     }
 
     /// Gives back what was reserved and not used.
@@ -86,7 +93,7 @@ pub(super) struct LockedMaildir {
     /// What was found out about sizes since.
     verdicts: Arc<Verdicts>,
     /// Released when it is dropped, last.
-    _lock: Lock,
+    lock: Lock,
     uidl: Uidl,
     user: String,
     session: String,
@@ -101,7 +108,7 @@ impl LockedMaildir {
             paths: Arc::new(opened.paths),
             seen: None,
             verdicts: Arc::default(),
-            _lock: opened.lock,
+            lock: opened.lock,
             uidl,
             user,
             session,
@@ -227,6 +234,14 @@ impl Maildrop for LockedMaildir {
 
     fn open(&mut self, number: u32) -> Answer<'_, Result<Box<dyn Message>, Fault>> {
         Box::pin(self.open_checked(number))
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        lease::give(&self.place, &self.contents, &self.paths, &self.lock)
+    }
+
+    fn leave(mut self: Box<Self>) {
+        self.lock.leave();
     }
 
     fn commit(self: Box<Self>, deleted: Vec<u32>) -> Answer<'static, Result<(), Unfinished>> {

@@ -20,6 +20,7 @@ mod expire;
 mod identity;
 mod journal;
 mod known;
+mod lease;
 mod locate;
 mod lock;
 mod login;
@@ -43,7 +44,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    capability::{Answer, Maildrop},
+    capability::{Answer, Lease, Maildrop},
 };
 use error::Error;
 use maildrop::LockedMaildir;
@@ -191,6 +192,26 @@ impl Mailbox for Maildir {
         session: &'a str,
     ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>> {
         Box::pin(self.open_for(account, session))
+    }
+
+    fn adopt<'a>(
+        &'a self,
+        user: &'a str,
+        session: &'a str,
+        lease: Lease,
+    ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>> {
+        Box::pin(async move {
+            let owner = session.to_owned();
+            let taken = tokio::task::spawn_blocking(move || lease::take(lease, &owner)).await;
+            let taken = taken.map_err(|_| OpenError::Temporary)?;
+            let opened = taken.map_err(|error| {
+                log(user, session, &error);
+                error.blame()
+            })?;
+            let (user, session) = (user.to_owned(), session.to_owned());
+            let maildrop = LockedMaildir::new(opened, self.options.uidl, user, session);
+            Ok(Box::new(maildrop) as Box<dyn Maildrop>)
+        })
     }
 
     fn reach(&self) -> Answer<'_, io::Result<()>> {

@@ -4,6 +4,8 @@
 
 use std::ffi::CStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The folders that hold messages. Their names are equally long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Folder {
@@ -40,7 +42,7 @@ impl Folder {
 pub(super) struct TooMany;
 
 /// An arena of paths.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Paths {
     /// Each path is followed by NUL, as the system wants it.
     octets: Vec<u8>,

@@ -1,0 +1,127 @@
+//! How a connection leaves this process for another one of the same server.
+
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::oneshot,
+    time::Instant,
+};
+use tokio_rustls::server::TlsStream;
+
+use super::{Connection, rest::What};
+use crate::{
+    end::End,
+    takeover::{Departure, Fate, Luggage},
+};
+
+/// What connections are made on.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
+    /// The socket, if what is sent on it is all that there is to the connection.
+    fn socket(&self) -> Option<BorrowedFd<'_>>;
+}
+
+impl Stream for TcpStream {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+}
+
+/// The keys of TLS stay in this process.
+impl Stream for TlsStream<TcpStream> {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// What is known of a connection that can leave, beside its session.
+#[derive(Debug)]
+pub(crate) struct Passport {
+    /// The listener's address in the configuration.
+    pub(crate) listener: std::net::SocketAddr,
+    pub(crate) since: Instant,
+    /// The challenge of the greeting.
+    pub(crate) challenge: Option<String>,
+}
+
+impl<S: Stream> Connection<S> {
+    /// Leaves, if that is wanted and if it can be. Until it is known whether another process has the
+    /// session, nothing is done with it here.
+    pub(super) async fn depart(&mut self, what: What<'_>) -> Result<(), End> {
+        let Some(departures) = self.seat.house().departures.load_full() else {
+            return Ok(());
+        };
+        if !matches!(what, What::Octets) || self.input.len() > 0 || self.is_peer_gone {
+            return Ok(());
+        }
+        self.seat.park().await?;
+        self.note_move();
+        let Some((luggage, connection, lock)) = self.pack() else {
+            return Ok(());
+        };
+        let (fate, decided) = oneshot::channel();
+        departures.leave(Departure {
+            luggage: Box::new(luggage),
+            connection,
+            lock,
+            fate,
+        });
+        match decided.await {
+            Ok(Fate::Gone) => {
+                self.seat.let_go();
+                Err(End::HandedOver)
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn pack(&self) -> Option<(Luggage, OwnedFd, Option<OwnedFd>)> {
+        let passport = self.passport.as_ref()?;
+        let connection = self.stream.socket()?.try_clone_to_owned().ok()?;
+        let parked = self.seat.parked()?;
+        let (lease, announce) = match &parked.maildrop {
+            Some(grant) => (Some(grant.maildrop.lease()?), grant.announce.to_vec()),
+            None => (None, Vec::new()),
+        };
+        let (lease, lock) =
+            lease.map_or((None, None), |lease| (Some(lease.octets), Some(lease.lock)));
+        let luggage = Luggage {
+            session: self.origin.session.to_string(),
+            listener: passport.listener,
+            peer: self.origin.peer,
+            local: self.origin.local,
+            age: passport.since.elapsed(),
+            silence: self.last_progress.elapsed(),
+            challenge: passport.challenge.clone(),
+            octets_in: self.traffic.octets_in,
+            octets_out: self.traffic.octets_out,
+            logins: self.watch.record().into(),
+            state: parked.state.clone(),
+            is_logged_in: parked.is_logged_in,
+            usage: parked.usage,
+            computed: parked.computed,
+            announce,
+            lease,
+        };
+        Some((luggage, connection, lock))
+    }
+}
+
+/// A connection that another process had.
+pub(crate) struct Resumed {
+    /// How long the client has been silent.
+    pub(crate) silence: std::time::Duration,
+    pub(crate) is_logged_in: bool,
+}
+
+impl<S: Stream> Connection<S> {
+    /// The connection goes on where it was in another process.
+    pub(crate) fn resume(mut self: Box<Self>, resumed: &Resumed) -> Box<Self> {
+        let silent_since = Instant::now().checked_sub(resumed.silence);
+        self.last_progress = silent_since.unwrap_or(self.last_progress);
+        self.is_login_logged = resumed.is_logged_in;
+        self.is_resumed = true;
+        self
+    }
+}

@@ -1,0 +1,184 @@
+//! The old process: gives its sockets and its sessions away, and goes when they are gone.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::{
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task,
+    time::{Instant, sleep_until, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Given, Luggage, Taken, VERSION, wire};
+use crate::operations::Operations;
+
+/// How long is waited for sessions to come: those that are busy do not.
+const GATHERING: Duration = Duration::from_millis(500);
+
+/// How long the new process may take for what it is given.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where sessions go that are to leave this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Departures(mpsc::UnboundedSender<Departure>);
+
+/// A session that is frozen until its fate is known.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    pub(crate) luggage: Box<Luggage>,
+    pub(crate) connection: OwnedFd,
+    pub(crate) lock: Option<OwnedFd>,
+    pub(crate) fate: oneshot::Sender<Fate>,
+}
+
+/// What becomes of a session that wanted to leave. It stays if it does not hear.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fate {
+    /// Another process has it.
+    Gone,
+}
+
+/// The end of this process's service in favour of another one's.
+#[derive(Debug, Default)]
+pub(crate) struct Retirement {
+    /// Cancelled when another process serves.
+    pub(crate) retired: CancellationToken,
+}
+
+impl Departures {
+    /// A session leaves. It is to wait for its fate, and to do nothing meanwhile.
+    pub(crate) fn leave(&self, departure: Departure) {
+        // Nobody waits any more: the fate is dropped, and the session stays.
+        let _ = self.0.send(departure);
+    }
+}
+
+/// Gives all that can be given to the process at the other end of the socket. On an error nothing
+/// has changed.
+pub(crate) async fn leave(stream: UnixStream, operations: &Operations) -> io::Result<()> {
+    let sockets = operations.sockets().share()?;
+    let (sender, departing) = mpsc::unbounded_channel();
+    let departures = Arc::new(Departures(sender));
+    operations.departures.store(Some(departures));
+    let departures = gather(departing, operations).await;
+    operations.departures.store(None);
+    let count = departures.len();
+    let given = task::spawn_blocking(move || give(stream, &sockets, departures));
+    let (mut stream, departures, taken) = given.await.map_err(io::Error::other)??;
+    let mut left = 0;
+    operations.retirement.retired.cancel();
+    for departure in departures {
+        if !taken.refused.contains(&departure.luggage.session) {
+            // One that has ended meanwhile does not hear it, and its connection is over.
+            let _ = departure.fate.send(Fate::Gone);
+            left += 1;
+        }
+    }
+    info!(
+        sessions = left,
+        refused = count - left,
+        "another process serves from here on"
+    );
+    let gone = task::spawn_blocking(move || wire::send(&mut stream, &Given::Go, &[]));
+    if let Err(error) = gone.await.map_err(io::Error::other)? {
+        warn!(%error, "the other process does not hear that it is its turn");
+    }
+    Ok(())
+}
+
+/// The sessions that come within a moment.
+async fn gather(
+    mut departing: mpsc::UnboundedReceiver<Departure>,
+    operations: &Operations,
+) -> Vec<Departure> {
+    let until = Instant::now() + GATHERING;
+    for entry in operations.sessions.all() {
+        entry.nudge();
+    }
+    let mut departures = Vec::new();
+    while let Ok(Some(departure)) = timeout_at(until, departing.recv()).await {
+        departures.push(departure);
+        if departures.len() == operations.sessions.len() {
+            return departures;
+        }
+    }
+    sleep_until(until).await;
+    departures
+}
+
+/// Hands over what there is, and waits until it is understood. Blocks.
+fn give(
+    mut stream: UnixStream,
+    sockets: &Sockets,
+    departures: Vec<Departure>,
+) -> io::Result<(UnixStream, Vec<Departure>, Taken)> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let listeners = Given::Listeners {
+        version: VERSION,
+        addresses: sockets.addresses.clone(),
+        metrics: sockets.metrics,
+    };
+    let descriptors: Vec<_> = sockets.descriptors.iter().map(OwnedFd::as_fd).collect();
+    wire::send(&mut stream, &listeners, &descriptors)?;
+    let mut given = Vec::new();
+    for departure in departures {
+        let Departure {
+            luggage,
+            connection,
+            lock,
+            fate,
+        } = departure;
+        let descriptors: Vec<BorrowedFd<'_>> =
+            [Some(connection.as_fd()), lock.as_ref().map(OwnedFd::as_fd)]
+                .into_iter()
+                .flatten()
+                .collect();
+        let session = Given::Session(luggage);
+        wire::send(&mut stream, &session, &descriptors)?;
+        if let Given::Session(luggage) = session {
+            given.push(Departure {
+                luggage,
+                connection,
+                lock,
+                fate,
+            });
+        }
+    }
+    wire::send(&mut stream, &Given::End, &[])?;
+    let (taken, _) = wire::receive(&mut stream)?;
+    Ok((stream, given, taken))
+}
+
+/// The sockets that a server listens on, to be given away.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    /// By the configuration.
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) descriptors: Vec<OwnedFd>,
+    /// Which of them is the one for metrics.
+    pub(crate) metrics: Option<usize>,
+}
+
+impl Sockets {
+    /// The same sockets once more.
+    pub(crate) fn share(&self) -> io::Result<Self> {
+        let descriptors = self.descriptors.iter().map(OwnedFd::try_clone);
+        Ok(Self {
+            addresses: self.addresses.clone(),
+            descriptors: descriptors.collect::<io::Result<_>>()?,
+            metrics: self.metrics,
+        })
+    }
+}
