@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{Given, Luggage, Taken, VERSION, wire};
 use crate::operations::Operations;
@@ -74,9 +74,9 @@ pub(crate) async fn leave(stream: UnixStream, operations: &Operations) -> io::Re
     operations.departures.store(None);
     let count = departures.len();
     let given = task::spawn_blocking(move || give(stream, &sockets, departures));
-    let (mut stream, departures, taken) = given.await.map_err(io::Error::other)??;
+    let (departures, taken) = given.await.map_err(io::Error::other)??;
+    // It serves them by now. They have done nothing here since they were given.
     let mut left = 0;
-    operations.retirement.retired.cancel();
     for departure in departures {
         if !taken.refused.contains(&departure.luggage.session) {
             // One that has ended meanwhile does not hear it, and its connection is over.
@@ -89,10 +89,7 @@ pub(crate) async fn leave(stream: UnixStream, operations: &Operations) -> io::Re
         refused = count - left,
         "another process serves from here on"
     );
-    let gone = task::spawn_blocking(move || wire::send(&mut stream, &Given::Go, &[]));
-    if let Err(error) = gone.await.map_err(io::Error::other)? {
-        warn!(%error, "the other process does not hear that it is its turn");
-    }
+    operations.retirement.retired.cancel();
     Ok(())
 }
 
@@ -116,12 +113,12 @@ async fn gather(
     departures
 }
 
-/// Hands over what there is, and waits until it is understood. Blocks.
+/// Hands over what there is, waits until it is understood, and says so. Blocks.
 fn give(
     mut stream: UnixStream,
     sockets: &Sockets,
     departures: Vec<Departure>,
-) -> io::Result<(UnixStream, Vec<Departure>, Taken)> {
+) -> io::Result<(Vec<Departure>, Taken)> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -158,7 +155,8 @@ fn give(
     }
     wire::send(&mut stream, &Given::End, &[])?;
     let (taken, _) = wire::receive(&mut stream)?;
-    Ok((stream, given, taken))
+    wire::send(&mut stream, &Given::Go, &[])?;
+    Ok((given, taken))
 }
 
 /// The sockets that a server listens on, to be given away.
