@@ -1,7 +1,8 @@
 //! A session as a value: the state as bytes, the capabilities as they are.
 //!
 //! Format 1: the octet 1, the octet of the state, then its fields; numbers in LEB128. A later
-//! component keeps reading it: a golden file pins every format that was ever released.
+//! component keeps reading it: files in `component/tests/states` pin every format that was ever
+//! released, and `tests/tests/states` reads them.
 
 use alloc::vec::Vec;
 

@@ -88,7 +88,8 @@ pub trait Door {
     /// See [`Door`].
     fn overlong(&self, session: &mut Self::Session) -> Result<Step>;
 
-    /// `session.suspend` and `session.resume`. Hands the state to `look` in between.
+    /// `session.suspend` and `session.resume`. Hands the state to `look` in between, which may put
+    /// another one in its place.
     ///
     /// # Errors
     ///
@@ -98,7 +99,7 @@ pub trait Door {
         session: Self::Session,
         world: &World,
         host: &FakeHost,
-        look: &dyn Fn(&[u8]) -> Result<()>,
+        look: &dyn Fn(&mut Vec<u8>) -> Result<()>,
     ) -> Result<Self::Session>;
 }
 
@@ -239,7 +240,7 @@ impl<D: Door> Called<D> {
             next,
             input,
         } = live;
-        let look = |state: &[u8]| check_state(state, &world);
+        let look = |state: &mut Vec<u8>| check_state(state, &world);
         let session = self.door.park(session, &world, &host, &look)?;
         Ok(Live {
             session,

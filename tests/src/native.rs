@@ -49,10 +49,10 @@ impl Door for Native {
         session: Self::Session,
         world: &World,
         host: &FakeHost,
-        look: &dyn Fn(&[u8]) -> Result<()>,
+        look: &dyn Fn(&mut Vec<u8>) -> Result<()>,
     ) -> Result<Self::Session> {
-        let parked = session.suspend();
-        look(&parked.state)?;
+        let mut parked = session.suspend();
+        look(&mut parked.state)?;
         Session::resume(host.clone(), parked, world.scene().connection.clone())
             .map_err(|error| anyhow!("its own state is refused: {error:?}"))
     }

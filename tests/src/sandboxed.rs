@@ -35,6 +35,15 @@ impl Sandboxed {
     ///
     /// The system does not give what the engine needs.
     pub fn with_engine(engine: Engine, manner: Manner) -> Result<Called<Self>> {
+        Ok(Called::new(Self::door(engine)?, manner))
+    }
+
+    /// The door to sessions of the embedded component, run by this engine.
+    ///
+    /// # Errors
+    ///
+    /// The system does not give what the engine needs.
+    pub fn door(engine: Engine) -> Result<Self> {
         let options = EngineOptions {
             cells: 4,
             cell_memory: 1024 * 1024,
@@ -42,7 +51,7 @@ impl Sandboxed {
         };
         let sandbox = Sandbox::new(options, server::patient(), EMBEDDED_COMPONENT)?;
         let runtime = Builder::new_current_thread().enable_time().build()?;
-        Ok(Called::new(Self { sandbox, runtime }, manner))
+        Ok(Self { sandbox, runtime })
     }
 }
 
@@ -76,11 +85,11 @@ impl Door for Sandboxed {
         session: Session,
         world: &World,
         host: &FakeHost,
-        look: &dyn Fn(&[u8]) -> Result<()>,
+        look: &dyn Fn(&mut Vec<u8>) -> Result<()>,
     ) -> Result<Session> {
         let parked = self.runtime.block_on(session.suspend());
-        let parked = parked.map_err(|kept| kept.error)?;
-        look(&parked.state)?;
+        let mut parked = parked.map_err(|kept| kept.error)?;
+        look(&mut parked.state)?;
         let connection = connection(&world.scene().connection);
         let session = self.sandbox.resume(host.lend(), parked, &connection);
         let resumed = self.runtime.block_on(session);

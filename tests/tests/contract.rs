@@ -272,54 +272,6 @@ fn a_state_for_a_larger_maildrop_is_refused() {
     assert_eq!(outcome.map(drop), Err(ResumeError::CapabilityMismatch));
 }
 
-/// The format that every later component has to read: a change of these octets is a new format.
-#[test]
-fn the_states_of_format_1_are_pinned() {
-    let mut scene = Scene {
-        messages: letters::awkward(),
-        ..large()
-    };
-    scene.messages.extend(large().messages);
-    for (lines, has_login, state) in PINNED {
-        let world = World::new(scene.clone());
-        let mut session = if *has_login {
-            logged_in(&world)
-        } else {
-            greeted(&world)
-        };
-        let mut rest = lines.as_bytes();
-        while !rest.is_empty() {
-            let step = session.lines(rest, MAX);
-            rest = &rest[usize::try_from(step.consumed).expect("small")..];
-        }
-        assert_eq!(session.suspend().state, *state, "{lines:?}");
-    }
-}
-
-/// Lines, whether they come after login, and the state behind them.
-const PINNED: &[(&str, bool, &[u8])] = &[
-    ("XTND\n", false, b"\x01\x01\x01"),
-    ("USER alice\n", false, b"\x01\x02\x00alice"),
-    ("XTND\nAUTH PLAIN\n", false, b"\x01\x03\x01"),
-    ("", true, b"\x01\x04\x00\x00\x00\x00"),
-    (
-        "RETR 6\nDELE 1\nDELE 9\nXTND\n",
-        true,
-        b"\x01\x04\x01\x06\x87\xa8\x12\x00\x01\x01",
-    ),
-    (
-        "DELE 9\nRETR 7\n",
-        true,
-        b"\x01\x07\x00\x00\x07\xe0\xa7\x12\x01\x01",
-    ),
-    ("RETR 9\n", true, b"\x01\x07\x00\x00\x09\x00\x00"),
-    (
-        "TOP 9 300\n",
-        true,
-        b"\x01\x08\x00\x9c\x02\x03\x00\x09\x00\x00",
-    ),
-];
-
 fn greeted(world: &World) -> Session<FakeHost> {
     let mut session = Session::new(world.host(), world.scene().connection.clone());
     assert_eq!(session.greet().next, Next::Lines);
