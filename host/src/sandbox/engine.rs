@@ -59,8 +59,8 @@ const TABLE_KEEP_RESIDENT_OCTETS: usize = 4 * 1024;
 
 /// Core instances, tables and memories of one component. Ours has three instances (the session and
 /// two shims that wit-component adds) with a table each and one memory; a component that was built
-/// with a standard library has a few more.
-const CORE_INSTANCES_PER_CELL: u32 = 8;
+/// with a standard library has a few more, one with Python in it fourteen.
+const CORE_INSTANCES_PER_CELL: u32 = 16;
 const TABLES_PER_CELL: u32 = 4;
 const MEMORIES_PER_CELL: u32 = 2;
 
