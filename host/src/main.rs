@@ -1,11 +1,12 @@
 //! The program: command line in, exit code out. What it does is in `cli` and `server`.
 
-use std::{env, process::ExitCode, sync::Arc};
+use std::{env, net::TcpListener, path::Path, process::ExitCode, sync::Arc};
 
 use popcell::{
     cli::{self, Build, Failure, Launch, Shutdown},
     control::Control,
     http,
+    operations::Operations,
     reload::{self, Reloads},
     sandbox::{self, EMBEDDED_COMPONENT},
     server::Server,
@@ -56,23 +57,12 @@ async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
         confirmed.map_err(|source| Failure::io("taking over", source))?;
     }
     if let Some(path) = &config.control {
-        let control = match is_successor {
-            true => Control::open_after(path).await,
-            false => Control::open(path),
-        };
-        let control = control.map_err(Failure::Control)?;
-        tokio::spawn(control.serve(Arc::clone(&operations)));
+        open_control(path, is_successor, &operations).await?;
     }
     if let (Some(socket), Some(address)) = (metrics, config.metrics) {
         let shared = operations.serves_metrics(address, &socket);
         shared.map_err(|source| Failure::io("metrics", source))?;
-        let operations = Arc::clone(&operations);
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = http::serve(socket, Arc::clone(&operations)) => {}
-                () = operations.retired() => {}
-            }
-        });
+        tokio::spawn(serve_metrics(socket, Arc::clone(&operations)));
     }
     let reloads =
         reload::follow(reloads, &config).map_err(|source| Failure::io("signals", source))?;
@@ -89,4 +79,31 @@ async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
     };
     server.run(stopping).await;
     Ok(())
+}
+
+async fn open_control(
+    path: &Path,
+    is_successor: bool,
+    operations: &Arc<Operations>,
+) -> Result<(), Failure> {
+    let control = match is_successor {
+        true => Control::open_after(path).await,
+        false => Control::open(path),
+    };
+    let control = control.map_err(Failure::Control)?;
+    tokio::spawn(control.serve(Arc::clone(operations)));
+    Ok(())
+}
+
+/// Serves metrics until another process does.
+async fn serve_metrics(socket: TcpListener, operations: Arc<Operations>) {
+    let served = http::serve(socket, Arc::clone(&operations));
+    tokio::select! {
+        served = served => {
+            if let Err(error) = served {
+                tracing::error!(%error, "metrics are not served");
+            }
+        }
+        () = operations.retired() => {}
+    }
 }

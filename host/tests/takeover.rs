@@ -257,3 +257,57 @@ fn there_has_to_be_a_server_to_take_over_from() {
     assert!(!output.status.success());
     assert!(said.contains("no server answers"), "{said}");
 }
+
+/// Listens as a service manager does, and becomes the program.
+const ACTIVATE: &str = "\
+import os, socket, sys
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(('127.0.0.1', int(sys.argv[1])))
+listener.listen(64)
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ['LISTEN_PID'] = str(os.getpid())
+os.environ['LISTEN_FDS'] = '1'
+os.execv(sys.argv[2], sys.argv[2:])
+";
+
+#[test]
+fn a_socket_of_the_service_manager_is_taken() {
+    let site = Site::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let file = site.path("popcell.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        config.replace("127.0.0.1:0", &format!("127.0.0.1:{port}")),
+    )
+    .unwrap();
+    // It could not listen there itself: the port is taken.
+    let mut child = Command::new("python3")
+        .args([
+            "-c",
+            ACTIVATE,
+            &port,
+            env!("CARGO_BIN_EXE_popcell"),
+            "serve",
+            "--config",
+        ])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().expect("it listens").unwrap();
+    let process = Process {
+        child,
+        address: format!("127.0.0.1:{port}"),
+        _output: lines,
+    };
+    assert_eq!(first, format!("popcell: listening on 127.0.0.1:{port}"));
+    process.login("alice").ok("QUIT\r\n");
+}

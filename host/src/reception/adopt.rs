@@ -70,16 +70,7 @@ impl Reception {
         let stream = stream(connection)?;
         let origin = origin(&luggage).ok_or(Unfit::Id)?;
         let counter = Counter::of(self.tenants.load_full(), listener.tenant.as_deref());
-        let challenge = luggage.challenge.clone();
-        let challenge = challenge.map(Challenge::of_another_process);
-        let now = Instant::now();
-        let since = now.checked_sub(luggage.age).unwrap_or(now);
-        let presence = Presence::new(&self.operations, &origin);
-        let mut story = Story::new(origin.clone(), since, challenge, presence);
-        story.begun(Traffic {
-            octets_in: luggage.octets_in,
-            octets_out: luggage.octets_out,
-        });
+        let mut story = self.story(&luggage, &origin);
         let may_start_tls = listener.tls == ListenerTls::Stls && self.tls.is_some();
         let may_send_password = listener.plaintext_login.allows(origin.peer.ip());
         let offer = Offer::in_the_clear(listener, may_send_password, may_start_tls);
@@ -88,7 +79,7 @@ impl Reception {
         let facts = self.facts(&counter, &channel, &offer);
         let passport = Passport {
             listener: listener.address,
-            since,
+            since: story.since,
             challenge: facts.challenge.clone(),
         };
         let login = self.login(&counter, channel, offer);
@@ -121,6 +112,21 @@ impl Reception {
             counter,
             watch,
         })
+    }
+
+    /// What has happened on the connection.
+    fn story(&self, luggage: &Luggage, origin: &Origin) -> Story {
+        let challenge = luggage.challenge.clone();
+        let challenge = challenge.map(Challenge::of_another_process);
+        let now = Instant::now();
+        let since = now.checked_sub(luggage.age).unwrap_or(now);
+        let presence = Presence::new(&self.operations, origin);
+        let mut story = Story::new(origin.clone(), since, challenge, presence);
+        story.begun(Traffic {
+            octets_in: luggage.octets_in,
+            octets_out: luggage.octets_out,
+        });
+        story
     }
 
     /// What was claimed on the connection, and what it holds by that.
