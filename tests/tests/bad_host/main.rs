@@ -149,13 +149,13 @@ fn an_exchange_that_is_taken_away_before_the_response_is_a_refusal() {
 fn what_a_host_drops_of_a_parked_session_is_missed_when_it_resumes() {
     let mismatch = Err(ResumeError::CapabilityMismatch);
     let mut talk = Talk::logged_in();
-    assert_eq!(talk.repark(|parked| drop(parked.maildrop.take())), mismatch);
+    assert_eq!(talk.repark(|parked| parked.maildrop = None), mismatch);
     let mut talk = Talk::logged_in();
     talk.call("RETR 1");
-    assert_eq!(talk.repark(|parked| drop(parked.message.take())), mismatch);
+    assert_eq!(talk.repark(|parked| parked.message = None), mismatch);
     let mut talk = Talk::begin(Bad::default());
     talk.say("AUTH PLAIN");
-    assert_eq!(talk.repark(|parked| drop(parked.exchange.take())), mismatch);
+    assert_eq!(talk.repark(|parked| parked.exchange = None), mismatch);
     let mut talk = Talk::logged_in();
     assert_eq!(talk.repark(|_| ()), Ok(()));
     hear(&mut talk, &["STAT"], "+OK 2 10000");
