@@ -10,3 +10,13 @@ pub struct Account {
     /// The home directory that the user database gives, if it gives one.
     pub home: Option<PathBuf>,
 }
+
+impl Account {
+    /// A user of whom no more than the name is known.
+    pub fn new(user: impl Into<String>) -> Self {
+        Self {
+            user: user.into(),
+            home: None,
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! place to another is in `moves.rs`.
 
 mod moves;
+mod surroundings;
 
 use std::sync::Arc;
 

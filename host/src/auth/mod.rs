@@ -114,6 +114,9 @@ impl Credential {
 /// All users of a database, each with what is decided for that user alone.
 pub type Everybody<'a> = Answer<'a, Result<Vec<(Account, Policy)>, Denial>>;
 
+/// What [`Auth::password`] comes to: who it is.
+pub type Checked<'a> = Answer<'a, Result<Account, Denial>>;
+
 /// A user and what is known of the user's secret.
 #[derive(Clone, Debug)]
 pub struct Known {
@@ -126,19 +129,16 @@ pub struct Known {
 /// A database of users. Only [`password`](Self::password) has to be there.
 ///
 /// ```
-/// use popcell::{account::Account, auth::{Auth, Denial, secret::Secret}, capability::Answer};
+/// use popcell::{account::Account, auth::{Auth, Checked, Denial, secret::Secret}};
 ///
 /// struct Demo(Secret);
 ///
 /// impl Auth for Demo {
-///     fn password<'a>(
-///         &'a self,
-///         user: &'a [u8],
-///         password: &'a [u8],
-///     ) -> Answer<'a, Result<Account, Denial>> {
+///     fn password<'a>(&'a self, user: &'a [u8], password: &'a [u8]) -> Checked<'a> {
 ///         let is_right = self.0.matches(password) && user == b"demo";
-///         let account = Account { user: "demo".to_owned(), home: None };
-///         Box::pin(async move { if is_right { Ok(account) } else { Err(Denial::WrongProof) } })
+///         Box::pin(async move {
+///             is_right.then(|| Account::new("demo")).ok_or(Denial::WrongProof)
+///         })
 ///     }
 /// }
 /// ```
@@ -151,11 +151,7 @@ pub trait Auth: Send + Sync {
     /// # Errors
     ///
     /// See [`Denial`].
-    fn password<'a>(
-        &'a self,
-        user: &'a [u8],
-        password: &'a [u8],
-    ) -> Answer<'a, Result<Account, Denial>>;
+    fn password<'a>(&'a self, user: &'a [u8], password: &'a [u8]) -> Checked<'a>;
 
     /// What is known of a user's secret, for APOP and for SASL mechanisms that do not send it.
     ///

@@ -222,10 +222,19 @@ impl Config {
     /// A configuration with defaults for everything that has one.
     pub fn new(listeners: Vec<Listener>, users: Users, mailbox: Mailbox) -> Self {
         Self {
-            listeners,
             users: Some(users),
-            oauth: None,
             mailbox: Some(mailbox),
+            ..Self::listening(listeners)
+        }
+    }
+
+    /// As [`new`](Self::new), for whoever brings users and mail (see [`embed`](crate::embed)).
+    pub fn listening(listeners: Vec<Listener>) -> Self {
+        Self {
+            listeners,
+            users: None,
+            oauth: None,
+            mailbox: None,
             tenants: Vec::new(),
             tls: None,
             session: Session::default(),

@@ -39,7 +39,7 @@ fn the_example_says_what_the_defaults_are() {
     assert_eq!(example.limits, Limits::default());
     assert_eq!(example.log, Log::default());
     assert_eq!(example.sandbox, Sandbox::default());
-    assert_eq!(example.swap, crate::rollout::Bounds::default());
+    assert_eq!(example.swap, Bounds::default());
     assert_eq!(example.trust, Trust::default());
     assert_eq!(example.component, None);
     assert_eq!(example.record, None);

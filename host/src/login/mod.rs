@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     auth::{
         Auth,
-        attempts::Attempts,
+        attempts::{self, Attempts},
         challenge::Challenge,
         policy::{Expire, Policy},
         protection::Protection,
@@ -75,6 +75,33 @@ pub struct LoginContext {
     pub quota: Arc<Quota>,
 }
 
+impl LoginContext {
+    /// Users who belong to no tenant, with the brakes of a server and without limits of its own. One for
+    /// all connections: the brakes are in it.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random numbers.
+    pub fn shared(
+        auth: impl Auth + 'static,
+        mailbox: impl Mailbox + 'static,
+    ) -> Result<Arc<Self>, getrandom::Error> {
+        Ok(Arc::new(Self {
+            tenant: "".into(),
+            auth: Arc::new(auth),
+            mailbox: Arc::new(mailbox),
+            attempts: Arc::new(Attempts::new(attempts::Limits::default())?),
+            max_refused: 3,
+            host: "localhost".into(),
+            announce: [].into(),
+            login_delay: None,
+            expire: None,
+            apop_is_exclusive: false,
+            quota: Arc::new(Quota::new(quota::Limits::default())),
+        }))
+    }
+}
+
 /// Capability lines before login (`connection.announce`): where a line depends on the user, the
 /// worst for any of them.
 pub fn announce_before_login(lines: &[String], realms: &dyn Realms) -> Vec<String> {
@@ -99,6 +126,19 @@ pub struct Channel {
     pub password: bool,
     /// The SASL mechanisms that are offered, by their registered names.
     pub mechanisms: Vec<&'static str>,
+}
+
+impl Channel {
+    /// A connection from `peer` that offers USER and PASS alone.
+    pub fn new(peer: IpAddr, session: impl Into<String>) -> Self {
+        Self {
+            peer,
+            session: session.into(),
+            challenge: None,
+            password: true,
+            mechanisms: Vec::new(),
+        }
+    }
 }
 
 /// What a login takes into account beside its claim; by default there is nothing of the kind.

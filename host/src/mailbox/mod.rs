@@ -3,6 +3,7 @@
 //! A *mailbox* is the store behind a user; a *maildrop* is what one session sees of it, locked and
 //! with its numbers fixed. Knows nothing of the sandbox, of credentials or of the protocol.
 
+pub mod letters;
 pub mod maildir;
 pub mod memory;
 pub mod template;
@@ -13,7 +14,11 @@ use std::{future::ready, io, time::SystemTime};
 use crate::{
     account::Account,
     capability::{Answer, Lease, Maildrop},
+    snapshot,
 };
+
+/// What [`Mailbox::open`] comes to: the maildrop, locked.
+pub type Opened<'a> = Answer<'a, Result<Box<dyn Maildrop>, OpenError>>;
 
 /// Why a maildrop could not be opened. The cause is logged where it is found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,6 +29,13 @@ pub enum OpenError {
     Temporary,
     /// The storage's fault; an operator has to act.
     Permanent,
+}
+
+/// A store that gives unique ids which are none has to be mended.
+impl From<snapshot::Error> for OpenError {
+    fn from(_: snapshot::Error) -> Self {
+        Self::Permanent
+    }
 }
 
 /// What became of mail that had expired.
@@ -45,11 +57,7 @@ pub trait Mailbox: Send + Sync {
     /// # Errors
     ///
     /// See [`OpenError`]; no lock is held then.
-    fn open<'a>(
-        &'a self,
-        account: &'a Account,
-        session: &'a str,
-    ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>>;
+    fn open<'a>(&'a self, account: &'a Account, session: &'a str) -> Opened<'a>;
 
     /// Takes over a maildrop that another process of this server had, in the name of `session`. It
     /// has the same numbers, sizes and unique ids. A store that gives none away takes none.
@@ -57,12 +65,7 @@ pub trait Mailbox: Send + Sync {
     /// # Errors
     ///
     /// See [`OpenError`]; the lease is given up then.
-    fn adopt<'a>(
-        &'a self,
-        _user: &'a str,
-        _session: &'a str,
-        _lease: Lease,
-    ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>> {
+    fn adopt<'a>(&'a self, _user: &'a str, _session: &'a str, _lease: Lease) -> Opened<'a> {
         Box::pin(ready(Err(OpenError::Permanent)))
     }
 

@@ -43,6 +43,17 @@ pub struct EngineOptions {
     pub engine: Engine,
 }
 
+impl Default for EngineOptions {
+    /// 64 cells of 1 MiB, of machine code.
+    fn default() -> Self {
+        Self {
+            cells: 64,
+            cell_memory: 1 << 20,
+            engine: Engine::default(),
+        }
+    }
+}
+
 /// Octets of stack for the guest. The session does not recurse; a hostile guest that does is
 /// trapped here.
 const WASM_STACK_OCTETS: usize = 128 * 1024;

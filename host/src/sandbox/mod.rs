@@ -138,6 +138,23 @@ pub struct Connection {
     pub max_bad_commands_after_login: u32,
 }
 
+impl Connection {
+    /// A connection without TLS that accepts USER and PASS alone, with this greeting.
+    pub fn new(banner: impl Into<String>) -> Self {
+        Self {
+            banner: banner.into(),
+            challenge: None,
+            tls: false,
+            may_start_tls: false,
+            may_login: true,
+            mechanisms: Vec::new(),
+            announce: Vec::new(),
+            max_bad_commands: 3,
+            max_bad_commands_after_login: 20,
+        }
+    }
+}
+
 /// What the host does when it has sent the output of a step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Next {
@@ -229,6 +246,20 @@ impl Sandbox {
     /// As [`Self::with_permission`].
     pub fn new(options: EngineOptions, limits: Limits, wasm: &[u8]) -> Result<Self, Error> {
         Self::with_permission(options, limits, wasm, Permission::Contract)
+    }
+
+    /// The component that is built along with this library, with the options and the limits that are the
+    /// default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`] and [`Error::Executable`].
+    pub fn standard() -> Result<Self, Error> {
+        Self::new(
+            EngineOptions::default(),
+            Limits::default(),
+            EMBEDDED_COMPONENT,
+        )
     }
 
     /// As [`Self::new`], for a component that may import more.

@@ -10,12 +10,9 @@ use tracing::{debug, warn};
 
 use super::{LOST, Place, Seat, Surroundings};
 use crate::{
-    capability::Login,
-    cells::{Closed, Room},
+    cells::Room,
     end::End,
-    login::SessionLogin,
-    record::Recorder,
-    rollout::{Generation, Member, Traveller},
+    rollout::{Generation, Member},
     sandbox::{Error, Limit, NotMoved, Parked, Session, Usage, Version},
     tenant::SessionPolicy,
 };
@@ -346,62 +343,5 @@ impl Seat {
             Place::Cell { session, room } => Some((session, room)),
             Place::Parked(_) | Place::Lost => None,
         }
-    }
-}
-
-impl Surroundings {
-    /// What a track is told of the session.
-    pub(super) fn traveller(&self) -> Traveller {
-        Traveller {
-            session: self.id,
-            user: self.watch.record().logged_in,
-        }
-    }
-
-    /// A cell, as soon as there is one.
-    pub(super) async fn room(&self) -> Result<Room, Error> {
-        let room = self.house.cells.room().await;
-        room.map_err(|Closed| Error::Exhausted)
-    }
-
-    /// A new session in a component.
-    pub(super) async fn begin(
-        &self,
-        login: Box<dyn Login>,
-        generation: &Generation,
-    ) -> Result<Session, Error> {
-        let version = Arc::clone(generation.version());
-        let Self {
-            house,
-            terms,
-            facts,
-            ..
-        } = self;
-        let session = house
-            .sandbox
-            .session_in(version, terms.clone(), login, facts);
-        session.await
-    }
-
-    /// The claims of the connection, for another cell.
-    fn login(&self) -> Box<dyn Login> {
-        let login = Box::new(SessionLogin::again(&self.watch));
-        Recorder::witness(self.recorder.as_ref(), login)
-    }
-
-    /// A session that was parked, in a component.
-    async fn resume(&self, generation: &Generation, parked: Parked) -> Result<Session, NotMoved> {
-        let version = Arc::clone(generation.version());
-        let login = self.login();
-        let Self {
-            house,
-            terms,
-            facts,
-            ..
-        } = self;
-        let session = house
-            .sandbox
-            .resume_in(version, terms.clone(), login, parked, facts);
-        session.await
     }
 }

@@ -56,7 +56,7 @@ fn a_component_that_does_not_fit_a_cell_is_refused() {
         ("a shared memory", "(memory 1 1 shared)", 1, "threads"),
         ("a large table", "(table 20001 funcref)", 1, "table"),
         ("five tables", "(table 1 funcref)", 5, "tables"),
-        ("nine instances", "", 9, "core module instances"),
+        ("seventeen instances", "", 17, "core module instances"),
     ] {
         let instances = "(core instance (instantiate $core))".repeat(copies);
         let text = format!("(component (core module $core {core}) {instances})");
