@@ -5,12 +5,9 @@
 use wasmtime::component::Component;
 
 use super::{
-    Error, Permission, WIT_VERSION,
+    Error, Permission, contract,
     registry::{link, refused},
 };
-
-/// The interface that a session is exported by, without its version.
-const SESSION: &str = "popcell:pop3/session";
 
 /// What a component imports and exports.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,7 +35,7 @@ impl Anatomy {
             .collect();
         imports.sort();
         exports.sort();
-        let fault = check_exports(&exports)
+        let fault = contract::check_exports(&exports)
             .and_then(|()| link(engine, &component, Permission::Wasi).map(drop))
             .err();
         Ok(Self {
@@ -52,21 +49,4 @@ impl Anatomy {
     pub fn wants_wasi(&self) -> bool {
         self.imports.iter().any(|name| name.starts_with("wasi:"))
     }
-}
-
-/// In words that name the version, which is what most often does not fit.
-fn check_exports(exports: &[String]) -> Result<(), Error> {
-    let expected = format!("{SESSION}@{WIT_VERSION}");
-    if exports.contains(&expected) {
-        return Ok(());
-    }
-    let other = exports.iter().find(|name| name.starts_with(SESSION));
-    let found = match (other, exports) {
-        (Some(name), _) => name.clone(),
-        (None, []) => "nothing".to_owned(),
-        (None, names) => names.join(", "),
-    };
-    Err(Error::Component(format!(
-        "expected that it exports {expected}, found {found}"
-    )))
 }

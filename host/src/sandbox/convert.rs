@@ -1,10 +1,6 @@
-//! Between the generated types and ours, with every bound on what the guest gives back.
+//! Every bound on what the guest gives back.
 
-use super::{
-    Connection, Error, Next, Step,
-    bindings::{auth, mail, wit},
-};
-use crate::capability::{Fault, Refusal, Unfinished};
+use super::{Error, Next, Step, contract::Given};
 
 /// Octets that a step without a `max` may send, by the contract.
 const MAX_FIXED_OUTPUT: usize = 1_024;
@@ -25,7 +21,7 @@ pub(super) enum Asked<'a> {
 /// # Errors
 ///
 /// [`Error::Contract`], the guest's fault.
-pub(super) fn step(step: wit::Step, asked: Asked<'_>) -> Result<Step, Error> {
+pub(super) fn step(step: Given, asked: Asked<'_>) -> Result<Step, Error> {
     let consumed = usize::try_from(step.consumed).map_err(|_| CONSUMED)?;
     let max = match asked {
         Asked::Fixed => MAX_FIXED_OUTPUT,
@@ -41,13 +37,7 @@ pub(super) fn step(step: wit::Step, asked: Asked<'_>) -> Result<Step, Error> {
         Asked::Fixed | Asked::More(_) if consumed != 0 => return Err(CONSUMED),
         Asked::Fixed | Asked::Lines(..) | Asked::More(_) => {}
     }
-    let next = match step.next {
-        wit::Next::Lines => Next::Lines,
-        wit::Next::More => Next::More,
-        wit::Next::StartTls => Next::StartTls,
-        wit::Next::Close => Next::Close,
-        wit::Next::Abort => Next::Abort,
-    };
+    let next = step.next;
     if next == Next::More && step.output.is_empty() && matches!(asked, Asked::More(_)) {
         return Err(Error::Contract("an answer that does not go on"));
     }
@@ -94,59 +84,12 @@ pub(super) fn marked(marks: &[u8], count: u32) -> Option<Vec<u32>> {
     Some(numbers)
 }
 
-impl From<&Connection> for wit::Connection {
-    fn from(connection: &Connection) -> Self {
-        Self {
-            banner: connection.banner.clone(),
-            challenge: connection.challenge.clone(),
-            tls: connection.tls,
-            may_start_tls: connection.may_start_tls,
-            may_login: connection.may_login,
-            mechanisms: connection.mechanisms.clone(),
-            announce: connection.announce.clone(),
-            max_bad_commands: connection.max_bad_commands,
-            max_bad_commands_after_login: connection.max_bad_commands_after_login,
-        }
-    }
-}
-
-impl From<Fault> for mail::Fault {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Gone => Self::Gone,
-            Fault::Temporary => Self::Temporary,
-            Fault::Permanent => Self::Permanent,
-        }
-    }
-}
-
-impl From<Refusal> for auth::Refusal {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Denied => Self::Denied,
-            Refusal::InUse => Self::InUse,
-            Refusal::LoginDelay => Self::LoginDelay,
-            Refusal::Temporary => Self::Temporary,
-            Refusal::Permanent => Self::Permanent,
-        }
-    }
-}
-
-impl From<Unfinished> for mail::Unfinished {
-    fn from(unfinished: Unfinished) -> Self {
-        Self {
-            removed: unfinished.removed,
-            kept: unfinished.kept,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn given(consumed: u32, output: usize, next: wit::Next) -> wit::Step {
-        wit::Step {
+    fn given(consumed: u32, output: usize, next: Next) -> Given {
+        Given {
             consumed,
             output: vec![b'x'; output],
             next,
@@ -157,30 +100,27 @@ mod tests {
     fn only_whole_lines_are_consumed() {
         let lines = b"NOOP\r\nNO".as_slice();
         let asked = Asked::Lines(lines, 1024);
-        assert!(step(given(6, 1, wit::Next::Lines), asked).is_ok());
+        assert!(step(given(6, 1, Next::Lines), asked).is_ok());
         for consumed in [0, 5, 7, 8, 9, u32::MAX] {
-            assert_eq!(
-                step(given(consumed, 1, wit::Next::Lines), asked),
-                Err(CONSUMED)
-            );
+            assert_eq!(step(given(consumed, 1, Next::Lines), asked), Err(CONSUMED));
         }
         assert_eq!(
-            step(given(1, 1, wit::Next::Lines), Asked::More(1024)),
+            step(given(1, 1, Next::Lines), Asked::More(1024)),
             Err(CONSUMED)
         );
     }
 
     #[test]
     fn output_has_a_bound() {
-        assert!(step(given(0, 2048, wit::Next::More), Asked::More(1024)).is_ok());
-        assert!(step(given(0, 2049, wit::Next::More), Asked::More(1024)).is_err());
-        assert!(step(given(0, 1025, wit::Next::Lines), Asked::Fixed).is_err());
+        assert!(step(given(0, 2048, Next::More), Asked::More(1024)).is_ok());
+        assert!(step(given(0, 2049, Next::More), Asked::More(1024)).is_err());
+        assert!(step(given(0, 1025, Next::Lines), Asked::Fixed).is_err());
     }
 
     #[test]
     fn an_answer_goes_on_or_ends() {
-        assert!(step(given(0, 0, wit::Next::More), Asked::More(1024)).is_err());
-        assert!(step(given(0, 0, wit::Next::Lines), Asked::More(1024)).is_ok());
+        assert!(step(given(0, 0, Next::More), Asked::More(1024)).is_err());
+        assert!(step(given(0, 0, Next::Lines), Asked::More(1024)).is_ok());
     }
 
     #[test]

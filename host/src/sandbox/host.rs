@@ -7,8 +7,8 @@ use std::time::Instant;
 use wasmtime::component::Resource;
 
 use super::{
-    bindings::{auth, mail},
     cell::{Calling, Cell, Exchange, Maildrop, Message, Phase},
+    contract::v0_1::{auth, mail},
     convert,
 };
 use crate::capability::{Grant, Refusal, Turn};

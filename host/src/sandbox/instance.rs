@@ -13,8 +13,8 @@ use wasmtime::{Store, UpdateDeadline, component::ResourceAny};
 
 use super::{
     Connection, Error, Limit, Next, Parked, Step, Terms, Usage, Version,
-    bindings::{Pop3Session, wit},
     cell::{Calling, Cell},
+    contract::{Guest, Luggage},
     convert::{self, Asked},
     park::{self, NotMoved},
     retreat,
@@ -26,7 +26,7 @@ use crate::capability;
 /// One call at a time, and its output is sent, in order, before the next call.
 pub struct Session {
     store: Store<Cell>,
-    guest: Pop3Session,
+    guest: Guest,
     session: ResourceAny,
     /// Kept alive, and named in the log, for as long as the session runs in it.
     version: Arc<Version>,
@@ -50,9 +50,7 @@ impl Session {
     ) -> Result<Self, Error> {
         let (mut store, guest) = instantiate(&version, login, terms).await?;
         let line_time = begin(&mut store, Calling::Other);
-        let exports = guest.popcell_pop3_session().session();
-        let connection = connection.into();
-        let session = exports.call_constructor(&mut store, &connection);
+        let session = guest.begin(&mut store, connection);
         let session = timeout(line_time, session).await;
         let session = settle(&mut store, session)?;
         Ok(Self {
@@ -80,7 +78,7 @@ impl Session {
             Err(error) => return Err(NotMoved::new(error, parked)),
         };
         let parked = park::admit(store.data_mut(), parked);
-        match call_resume(&mut store, &guest, &parked, connection).await {
+        match call_resume(&mut store, &guest, parked, connection).await {
             Ok(session) => Ok(Self {
                 store,
                 guest,
@@ -108,7 +106,7 @@ impl Session {
         let cell = self.store.data_mut();
         park::check_state(cell, &parked)?;
         park::remember(cell, &parked);
-        self.session = call_resume(&mut self.store, &self.guest, &parked, connection).await?;
+        self.session = call_resume(&mut self.store, &self.guest, parked, connection).await?;
         Ok(())
     }
 
@@ -126,8 +124,7 @@ impl Session {
     /// An [`Error`] of the guest; the session is over.
     pub async fn greet(&mut self) -> Result<Step, Error> {
         let line_time = begin(&mut self.store, Calling::Other);
-        let session = self.guest.popcell_pop3_session().session();
-        let step = session.call_greet(&mut self.store, self.session);
+        let step = self.guest.greet(&mut self.store, self.session);
         let step = timeout(line_time, step).await;
         let step = settle(&mut self.store, step)?;
         convert::step(step, Asked::Fixed)
@@ -141,8 +138,9 @@ impl Session {
     pub async fn lines(&mut self, lines: &[u8], max: u32) -> Result<Step, Error> {
         let has_quit = convert::has_quit(lines);
         let line_time = begin(&mut self.store, Calling::Lines { has_quit });
-        let session = self.guest.popcell_pop3_session().session();
-        let step = session.call_lines(&mut self.store, self.session, lines, max);
+        let step = self
+            .guest
+            .lines(&mut self.store, self.session, (lines, max));
         let step = timeout(line_time, step).await;
         let step = settle(&mut self.store, step)?;
         let step = convert::step(step, Asked::Lines(lines, max))?;
@@ -159,8 +157,7 @@ impl Session {
     /// An [`Error`] of the guest; the session is over.
     pub async fn more(&mut self, max: u32) -> Result<Step, Error> {
         let line_time = begin(&mut self.store, Calling::More);
-        let session = self.guest.popcell_pop3_session().session();
-        let step = session.call_more(&mut self.store, self.session, max);
+        let step = self.guest.more(&mut self.store, self.session, max);
         let step = timeout(line_time, step).await;
         let step = settle(&mut self.store, step)?;
         let step = convert::step(step, Asked::More(max))?;
@@ -176,8 +173,7 @@ impl Session {
     /// An [`Error`] of the guest; the session is over.
     pub async fn overlong(&mut self) -> Result<Step, Error> {
         let line_time = begin(&mut self.store, Calling::Other);
-        let session = self.guest.popcell_pop3_session().session();
-        let step = session.call_overlong(&mut self.store, self.session);
+        let step = self.guest.overlong(&mut self.store, self.session);
         let step = timeout(line_time, step).await;
         let step = settle(&mut self.store, step)?;
         let step = convert::step(step, Asked::Fixed)?;
@@ -205,10 +201,9 @@ impl Session {
         }
     }
 
-    async fn call_suspend(&mut self) -> Result<wit::Parked, Error> {
+    async fn call_suspend(&mut self) -> Result<Luggage, Error> {
         let line_time = begin(&mut self.store, Calling::Other);
-        let session = self.guest.popcell_pop3_session().session();
-        let parked = session.call_suspend(&mut self.store, self.session);
+        let parked = self.guest.suspend(&mut self.store, self.session);
         let parked = timeout(line_time, parked).await;
         settle(&mut self.store, parked)
     }
@@ -274,7 +269,7 @@ async fn instantiate(
     version: &Version,
     login: Box<dyn capability::Login>,
     terms: Terms,
-) -> Result<(Store<Cell>, Pop3Session), Error> {
+) -> Result<(Store<Cell>, Guest), Error> {
     let most = terms.limits;
     let cell = Cell::new(login, terms, Instant::now());
     let mut store = Store::new(version.pre.engine(), cell);
@@ -289,7 +284,7 @@ async fn instantiate(
         Ok(UpdateDeadline::Interrupt)
     });
     begin(&mut store, Calling::Other);
-    let instantiated = version.pre.instantiate_async(&mut store);
+    let instantiated = version.pre.instantiate(&mut store);
     match timeout(most.line_time, instantiated).await {
         Ok(Ok(guest)) => Ok((store, guest)),
         Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
@@ -307,21 +302,14 @@ const HANDLES: usize = 64;
 /// Calls `resume` with what was lent for it.
 async fn call_resume(
     store: &mut Store<Cell>,
-    guest: &Pop3Session,
-    parked: &wit::Parked,
+    guest: &Guest,
+    parked: Luggage,
     connection: &Connection,
 ) -> Result<ResourceAny, Error> {
     let line_time = begin(store, Calling::Resume);
-    let exports = guest.popcell_pop3_session().session();
-    let connection = connection.into();
-    let resumed = exports.call_resume(&mut *store, parked, &connection);
+    let resumed = guest.resume(store, parked, connection);
     let resumed = timeout(line_time, resumed).await;
-    settle(store, resumed)?.map_err(|error| {
-        Error::Refused(match error {
-            wit::ResumeError::UnknownFormat => "unknown-format",
-            wit::ResumeError::CapabilityMismatch => "capability-mismatch",
-        })
-    })
+    settle(store, resumed)?.map_err(Error::Refused)
 }
 
 /// A call begins; it may take so long.

@@ -12,12 +12,14 @@
 //! * `limits`, `budget`: what one guest, and all of a tenant together, may use up.
 //! * `park`: sessions between two cells.
 //! * `anatomy`: what a component is made of, for whoever looks at one.
-//! * `convert`, `bindings`: the border to the generated types.
+//! * `contract`: the versions of the contract, a file each; the only ones that know generated types,
+//!   but for `host`, which has those of the newest.
+//! * `convert`: bounds.
 
 mod anatomy;
-mod bindings;
 mod budget;
 mod cell;
+mod contract;
 mod convert;
 mod engine;
 mod host;

@@ -11,12 +11,11 @@ use std::{
 
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, Linker};
 
 use super::{
     Error,
-    bindings::{Pop3Session, Pop3SessionPre},
-    cell::Cell,
+    contract::{Contract, Pre},
     wasi::{self, Permission},
 };
 
@@ -24,7 +23,7 @@ use super::{
 pub struct Version {
     digest: String,
     permission: Permission,
-    pub(super) pre: Pop3SessionPre<Cell>,
+    pub(super) pre: Pre,
 }
 
 impl fmt::Debug for Version {
@@ -80,17 +79,18 @@ pub(super) fn link(
     engine: &wasmtime::Engine,
     component: &Component,
     permission: Permission,
-) -> Result<Pop3SessionPre<Cell>, Error> {
+) -> Result<Pre, Error> {
     let component_type = component.component_type();
     permission.check(component_type.imports(engine).map(|(name, _)| name))?;
+    let contract = Contract::of(component_type.exports(engine).map(|(name, _)| name))?;
     let mut linker = Linker::new(engine);
-    Pop3Session::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell).map_err(refused)?;
+    contract.add_to_linker(&mut linker).map_err(refused)?;
     match permission {
         Permission::Contract => {}
         Permission::Wasi => wasi::add_to_linker(&mut linker).map_err(refused)?,
     }
     let pre = linker.instantiate_pre(component).map_err(refused)?;
-    Pop3SessionPre::new(pre).map_err(refused)
+    contract.find(pre).map_err(refused)
 }
 
 /// Why a component is not taken: the system's fault if it allows no executable memory.
