@@ -139,6 +139,8 @@ impl Fixed {
             control,
             metrics,
             record,
+            sandbox,
+            swap,
             ..
         } = config;
         let sections = vec![
@@ -150,6 +152,8 @@ impl Fixed {
             ("control", format!("{control:?}")),
             ("metrics", format!("{metrics:?}")),
             ("record", format!("{record:?}")),
+            ("sandbox", format!("{sandbox:?}")),
+            ("swap", format!("{swap:?}")),
             ("limits", limits(config)),
         ];
         let record = record.clone();

@@ -128,10 +128,7 @@ fn show_swapped(answer: Answer, asked: &Ask) -> Result<(), Failure> {
         escape(tenant.as_bytes())
     );
     if let Some(cause) = cause {
-        text.push_str(&format!(
-            "; {refused} were refused: {}",
-            escape(cause.as_bytes())
-        ));
+        text.push_str(&format!("; {refused} were refused: {}", shown(&cause)));
     }
     text.push('\n');
     print(&text)
@@ -160,8 +157,17 @@ fn event_row(event: &Event) -> Vec<String> {
         event.tenant.clone(),
         event.generation.to_string(),
         short(&event.digest),
-        escape(event.outcome.as_bytes()).to_string(),
+        shown(&event.outcome),
     ]
+}
+
+/// A text for a terminal: some of it may be a component's.
+fn shown(text: &str) -> String {
+    let shown = text.chars().map(|char| match char.is_control() {
+        true => char::REPLACEMENT_CHARACTER,
+        false => char,
+    });
+    shown.collect()
 }
 
 fn since(when: u64) -> String {

@@ -34,10 +34,11 @@ fn the_users_who_are_named_are_in_the_canary_and_nobody_else() {
         client.ok("NOOP\r\n").unwrap();
     }
     let views = site.views().into_iter();
-    let users: Vec<_> = views
+    let mut users: Vec<_> = views
         .filter(|view| view.component.as_deref() == Some(&report.digest))
         .filter_map(|view| view.user)
         .collect();
+    users.sort();
     assert_eq!(users, ["user1".into(), "user3".into()]);
 }
 

@@ -110,7 +110,7 @@ fn site(clients: usize) -> (Site, Memory) {
         (account, StoredPassword::parse(b"{PLAIN}secret").unwrap())
     });
     let mut setting = Setting::default();
-    setting.limits.call_time = std::time::Duration::from_millis(100);
+    setting.limits.call_time = std::time::Duration::from_millis(400);
     setting.cells = 256;
     setting.config.limits.connections = 10_000;
     setting.config.limits.connections_per_address = 10_000;
