@@ -28,8 +28,8 @@ const WORLD: &str = "popcell:pop3/pop3-session";
 /// Memory that a component may want that is looked at: as much as an operator can allow.
 const INSPECTED_MEMORY: usize = 1 << 30;
 
-/// Core instances of a component that is tried: as many as a cell has room for. Whether it may have them in
-/// a server is `cell_instances`'s to say.
+/// Core instances of a component that is tried: as many as a cell has room for. Whether it may have
+/// them in a server is `cell_instances`'s to say.
 const TRIAL_INSTANCES: usize = 16;
 
 /// Time that a call may take in a trial. More than a server gives, because a machine that is busy is
