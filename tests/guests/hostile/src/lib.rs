@@ -78,7 +78,9 @@ impl Orders {
     /// Takes the order that is engraved in the guest, if there is one.
     fn arm_with_engraved(&mut self) {
         let engraved = core::hint::black_box(&ENGRAVED);
-        let order = core::str::from_utf8(&engraved[16..]).unwrap_or_default().trim();
+        let order = core::str::from_utf8(&engraved[16..])
+            .unwrap_or_default()
+            .trim();
         if !order.is_empty() {
             self.arm(order);
         }
