@@ -2,57 +2,17 @@
 //!
 //! The only file that knows WIT. Converts both ways; decides nothing. Public for components that are
 //! made of this session: they export their own with `export!`, and build without the feature `export`.
+//! What a component needs beside it where there is no standard library is in `runtime.rs`.
 
 use alloc::{string::String, vec::Vec};
-use core::{alloc::Layout, cell::RefCell};
+use core::cell::RefCell;
 
-use crate::{capability, connection, memory::Heap, parked, session};
+use crate::{capability, connection, parked, session};
 
 use exports::popcell::pop3::session as wit;
 use popcell::pop3::{auth, mail};
 
 wit_bindgen::generate!({ path: "../wit", world: "pop3-session", pub_export_macro: true });
-
-#[global_allocator]
-static HEAP: Heap = Heap::new();
-
-// memcmp, which neither core nor dlmalloc brings along. Nothing of it imports WASI.
-#[link(name = "c")]
-unsafe extern "C" {}
-
-/// Where the host puts lists that it passes: the canonical ABI's `realloc`. It never shrinks, and
-/// an `old_len` of 0 means that there is nothing yet.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn cabi_realloc(
-    old: *mut u8,
-    old_len: usize,
-    align: usize,
-    new_len: usize,
-) -> *mut u8 {
-    let new = unsafe {
-        if old_len != 0 {
-            alloc::alloc::realloc(
-                old,
-                Layout::from_size_align_unchecked(old_len, align),
-                new_len,
-            )
-        } else if new_len != 0 {
-            alloc::alloc::alloc(Layout::from_size_align_unchecked(new_len, align))
-        } else {
-            return core::ptr::without_provenance_mut(align);
-        }
-    };
-    if new.is_null() {
-        core::arch::wasm32::unreachable();
-    }
-    new
-}
-
-/// A trap: the host ends this one session.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    core::arch::wasm32::unreachable()
-}
 
 /// The component that has these sessions.
 pub struct Component;

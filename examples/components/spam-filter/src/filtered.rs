@@ -1,10 +1,8 @@
 //! A host whose maildrops leave out spam: the traits of `capability.rs` on both sides.
 
-use crate::{
-    capability::{Exchange, Fault, Host, Maildrop, Refusal, Summary, Turn, Unfinished},
-    hidden::Hidden,
-    spam,
-};
+use popcell_component::{Exchange, Fault, Host, Maildrop, Refusal, Summary, Turn, Unfinished};
+
+use crate::{hidden::Hidden, spam};
 
 /// Calls that a scan may make. The contract allows 100,000 in one call of the session; what is
 /// left is for the commands in that call. Messages behind them are shown as they are.

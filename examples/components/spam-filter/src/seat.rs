@@ -4,13 +4,11 @@
 //! `component/`. A session that has just logged in elsewhere comes without that, and messages may be
 //! opened while lines are answered only: so it waits in [`Seat::Waiting`] for its first line.
 
+use popcell_component::{Connection, Host, Maildrop, Parked, ResumeError, Session, Step};
+
 use crate::{
-    capability::{Host, Maildrop},
-    connection::Connection,
     filtered::{Filter, Filtered},
     hidden::Hidden,
-    parked::{Parked, ResumeError},
-    session::{Session, Step},
 };
 
 const PREFIX: &[u8] = b"S\x01";

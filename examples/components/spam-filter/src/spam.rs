@@ -1,6 +1,6 @@
 //! What a message's header says: `X-Spam-Flag: YES`, as spam filters write it.
 
-use crate::capability::{Fault, Message};
+use popcell_component::{Fault, Message};
 
 const NAME: &[u8] = b"X-Spam-Flag";
 const VALUE: &[u8] = b"YES";

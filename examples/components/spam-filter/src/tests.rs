@@ -2,10 +2,9 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use crate::{
-    capability::{Fault, Maildrop, Message, Summary, Unfinished},
-    filtered::Filtered,
-};
+use popcell_component::{Fault, Maildrop, Message, Summary, Unfinished};
+
+use crate::filtered::Filtered;
 
 struct Letter(RefCell<Vec<u8>>);
 
