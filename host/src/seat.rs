@@ -6,7 +6,7 @@
 mod moves;
 mod surroundings;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 
@@ -16,7 +16,7 @@ use crate::{
     end::SessionId,
     login::Watch,
     record::{self, Recorder},
-    rollout::{Member, Rollout},
+    rollout::{Generation, Member, Rollout},
     sandbox::{Connection, Error, Parked, Sandbox, Session, Step, Terms, Usage},
     slow_lane::SlowLane,
     takeover::Departures,
@@ -63,8 +63,8 @@ pub(crate) struct Seat {
     is_proving: bool,
     /// What the track's epoch was when the session was last where it belongs.
     epoch: u64,
-    /// The number of a generation that did not do for this session.
-    barred: Option<u64>,
+    /// A generation that did not do for this session. Not kept alive by that.
+    barred: Weak<Generation>,
     /// Whether it is in another component than before; nobody has asked yet.
     has_moved: bool,
     surroundings: Box<Surroundings>,
@@ -112,7 +112,7 @@ impl Seat {
             member,
             is_proving,
             epoch,
-            barred: None,
+            barred: Weak::new(),
             has_moved: false,
             surroundings: Box::new(surroundings),
             usage: Usage::default(),
@@ -134,14 +134,13 @@ impl Seat {
     }
 
     async fn greet_unrecorded(&mut self) -> Result<Step, Error> {
-        match self.make(Call::Greet).await {
-            Err(error) if error.is_components_fault() => {
-                let (_, room) = self.leave().ok_or(LOST)?;
-                Box::pin(self.begin_again(error, room)).await?;
-                self.make(Call::Greet).await
-            }
-            greeted => greeted,
-        }
+        let greeted = self.make(Call::Greet).await;
+        let Err(error) = greeted else {
+            return greeted;
+        };
+        let (_, room) = self.leave().ok_or(LOST)?;
+        Box::pin(self.begin_again(error, room)).await?;
+        self.make(Call::Greet).await
     }
 
     /// The answer to complete lines, or the beginning of it.
@@ -224,7 +223,11 @@ impl Seat {
         if self.is_proving {
             return Box::pin(self.call_unproven(call)).await;
         }
-        self.make(call).await
+        let made = self.make(call).await;
+        if made.as_ref().is_err_and(Error::is_components_fault) {
+            self.member.generation().failed();
+        }
+        made
     }
 
     /// Makes a call that can be taken back and made elsewhere: the component is new.

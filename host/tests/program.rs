@@ -5,70 +5,18 @@
     reason = "a test that can not be set up has failed"
 )]
 
+mod support;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
-/// The program, running.
-struct Popcell {
-    child: Child,
-    address: String,
-    /// What it said before it listened and directly after.
-    announcement: String,
-}
-
-impl Popcell {
-    /// Starts it and waits until it says where it listens and `further` lines more.
-    fn start(arguments: &[&str], further: usize) -> Self {
-        let mut child = popcell(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().expect("it listens").unwrap();
-        let address = first
-            .strip_prefix("popcell: listening on ")
-            .unwrap()
-            .to_owned();
-        let rest: Vec<_> = lines.take(further).map(Result::unwrap).collect();
-        let announcement = [vec![first], rest].concat().join("\n");
-        Self {
-            child,
-            address,
-            announcement,
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    fn wait(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
-    }
-}
-
-impl Drop for Popcell {
-    fn drop(&mut self) {
-        // A test that failed leaves no server behind; one that went well has waited for its end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::Popcell;
 
 fn popcell(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_popcell"));
@@ -113,7 +61,7 @@ fn readme_shows_what_the_demo_prints_and_what_curl_gets() {
     };
     let demo = shown("cargo run --release -- demo");
     let popcell = Popcell::start(
-        &["demo", "--listen", "127.0.0.1:0"],
+        &mut popcell(&["demo", "--listen", "127.0.0.1:0"]),
         demo.lines().count() - 1,
     );
     let port = popcell.address.rsplit(':').next().unwrap();
@@ -171,7 +119,7 @@ fn readme_configures_a_server_that_works() {
         String::from_utf8(check.stdout).unwrap(),
         format!("{file}: no problems\n")
     );
-    let popcell = Popcell::start(&["serve", "--config", file], 0);
+    let popcell = Popcell::start(&mut popcell(&["serve", "--config", file]), 0);
     let dialogue = talk(
         &popcell.address,
         "USER alice\r\nPASS se cret\r\nSTAT\r\nQUIT\r\n",
@@ -194,7 +142,7 @@ fn talk(address: &str, commands: &str) -> String {
 
 #[test]
 fn a_signal_ends_a_session_that_waits_and_deletes_nothing() {
-    let popcell = Popcell::start(&["demo", "--listen", "127.0.0.1:0"], 0);
+    let popcell = Popcell::start(&mut popcell(&["demo", "--listen", "127.0.0.1:0"]), 0);
     let mut stream = TcpStream::connect(&popcell.address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
@@ -362,7 +310,7 @@ fn a_login_delay_is_enforced_and_outlives_a_restart() {
         // Only who knows the password is told.
         ("wrong", "-ERR [AUTH] Authentication failed\r\n"),
     ] {
-        let popcell = Popcell::start(&["serve", "--config", &config], 0);
+        let popcell = Popcell::start(&mut popcell(&["serve", "--config", &config]), 0);
         let login = format!("USER alice\r\nPASS {password}\r\nQUIT\r\n");
         let dialogue = talk(&popcell.address, &login);
         assert!(dialogue.contains(answer), "{dialogue}");

@@ -5,16 +5,20 @@
     reason = "a test that can not be set up has failed"
 )]
 
+mod support;
+
 use std::{
-    fs,
-    io::{BufRead, BufReader, Lines, Read, Write},
+    env, fs,
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
+    os::unix::net::UnixDatagram,
     path::PathBuf,
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
-use popcell::takeover::{Inheritance, inherit};
+use popcell::takeover::inherit;
+use support::Popcell;
 use tempfile::TempDir;
 
 /// As long as something may take that is bound to happen.
@@ -25,13 +29,6 @@ const LARGE: usize = 24 << 20;
 
 /// Files of a server with some users, and with a control socket.
 struct Site(TempDir);
-
-/// A server process.
-struct Process {
-    child: Child,
-    address: String,
-    _output: Lines<BufReader<ChildStdout>>,
-}
 
 /// A client of it.
 struct Client(BufReader<TcpStream>);
@@ -67,66 +64,39 @@ impl Site {
         self.0.path().join(name)
     }
 
-    fn serve(&self, further: &[&str]) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_popcell"))
-            .args(["serve", "--config"])
-            .arg(self.path("popcell.toml"))
-            .args(further)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().expect("it listens").unwrap();
-        let address = first.strip_prefix("popcell: listening on ").unwrap();
-        Process {
-            child,
-            address: address.to_owned(),
-            _output: lines,
-        }
+    fn command(&self, further: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_popcell"));
+        command.args(["serve", "--config"]);
+        command.arg(self.path("popcell.toml")).args(further);
+        command
+    }
+
+    fn serve(&self, further: &[&str]) -> Popcell {
+        Popcell::start(&mut self.command(further), 0)
     }
 
     /// Messages that a user has left.
     fn left(&self, user: &str) -> usize {
         fs::read_dir(self.path(user).join("new")).unwrap().count()
     }
-
-    fn inherit(&self) -> Inheritance {
-        inherit(&self.path("control")).unwrap()
-    }
 }
 
-impl Process {
-    fn login(&self, user: &str) -> Client {
-        let mut client = self.connect();
+impl Client {
+    fn login(server: &Popcell, user: &str) -> Self {
+        let mut client = Self::connect(server);
         client.ok(&format!("USER {user}\r\n"));
         client.ok("PASS secret\r\n");
         client
     }
 
-    fn connect(&self) -> Client {
-        let stream = TcpStream::connect(&self.address).unwrap();
+    fn connect(server: &Popcell) -> Self {
+        let stream = TcpStream::connect(&server.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut client = Client(BufReader::new(stream));
+        let mut client = Self(BufReader::new(stream));
         client.ok("");
         client
     }
 
-    fn end(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // A test that failed leaves no server behind.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Client {
     fn ok(&mut self, command: &str) -> String {
         self.0.get_mut().write_all(command.as_bytes()).unwrap();
         let line = self.line();
@@ -154,10 +124,10 @@ impl Client {
 fn sessions_go_on_in_the_process_that_takes_over() {
     let site = Site::new();
     let old = site.serve(&[]);
-    let mut greeted = old.connect();
-    let mut named = old.connect();
+    let mut greeted = Client::connect(&old);
+    let mut named = Client::connect(&old);
     named.ok("USER bob\r\n");
-    let mut alice = old.login("alice");
+    let mut alice = Client::login(&old, "alice");
     alice.ok("DELE 2\r\n");
     alice.ok("DELE 4\r\n");
     let uids = alice.lines("UIDL\r\n");
@@ -165,13 +135,13 @@ fn sessions_go_on_in_the_process_that_takes_over() {
     fs::write(site.path("alice/new/1900000000.9.host"), "Subject: new\n").unwrap();
     let new = site.serve(&["--takeover"]);
     assert_eq!(new.address, old.address);
-    assert!(old.end().success(), "nobody is left in it");
+    assert!(old.wait().success(), "nobody is left in it");
     assert_eq!(alice.lines("UIDL\r\n"), uids);
     assert_eq!(alice.lines("RETR 5\r\n"), 3);
     named.ok("PASS secret\r\n");
     greeted.ok("QUIT\r\n");
     // The lock has come along.
-    let mut second = new.connect();
+    let mut second = Client::connect(&new);
     second.ok("USER alice\r\n");
     second.0.get_mut().write_all(b"PASS secret\r\n").unwrap();
     let answer = second.line();
@@ -185,20 +155,20 @@ fn sessions_go_on_in_the_process_that_takes_over() {
     assert_eq!(site.left("bob"), 5);
     // And once more.
     let third = site.serve(&["--takeover"]);
-    assert!(new.end().success());
+    assert!(new.wait().success());
     second.ok("NOOP\r\n");
-    third.login("bob").ok("QUIT\r\n");
+    Client::login(&third, "bob").ok("QUIT\r\n");
 }
 
 #[test]
 fn who_is_being_answered_stays_until_that_is_over() {
     let site = Site::new();
     let old = site.serve(&[]);
-    let mut carol = old.login("carol");
+    let mut carol = Client::login(&old, "carol");
     carol.ok("DELE 1\r\n");
     carol.0.get_mut().write_all(b"RETR 6\r\n").unwrap();
     let new = site.serve(&["--takeover"]);
-    let mut alice = new.login("alice");
+    let mut alice = Client::login(&new, "alice");
     let answer = carol.line();
     assert!(answer.starts_with("+OK"), "{answer}");
     let mut message = vec![0; LARGE / 2 * 3];
@@ -206,7 +176,7 @@ fn who_is_being_answered_stays_until_that_is_over() {
     assert!(message == b"x\r\n".repeat(LARGE / 2), "an octet differs");
     assert_eq!(carol.line(), ".\r\n");
     carol.ok("QUIT\r\n");
-    assert!(old.end().success());
+    assert!(old.wait().success());
     assert_eq!(site.left("carol"), 5);
     alice.ok("QUIT\r\n");
 }
@@ -215,18 +185,36 @@ fn who_is_being_answered_stays_until_that_is_over() {
 fn a_process_that_is_killed_while_it_takes_over_changes_nothing() {
     let site = Site::new();
     let old = site.serve(&[]);
-    let mut alice = old.login("alice");
+    let mut alice = Client::login(&old, "alice");
     alice.ok("DELE 1\r\n");
-    let mut bob = old.login("bob");
+    let mut bob = Client::login(&old, "bob");
     for _ in 0..3 {
-        let inheritance = site.inherit();
-        assert_eq!(inheritance.listeners.len(), 1);
-        // All that such a process had is closed with it; what it was told of it does not matter.
-        drop(inheritance);
+        let mut heir = Command::new(env::current_exe().unwrap())
+            .args([
+                "--ignored",
+                "--exact",
+                "--nocapture",
+                "an_heir_that_says_nothing",
+            ])
+            .env(CONTROL, site.path("control"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(heir.stdout.take().unwrap()).lines();
+        // It has the listener, the sessions and their locks, and has not said the last word.
+        assert!(said.any(|line| line.unwrap() == "1 listeners, 2 sessions"));
+        // Nobody else may take over meanwhile.
+        let second = inherit(&site.path("control")).expect_err("refused");
+        assert!(
+            second.to_string().contains("another process takes over"),
+            "{second}"
+        );
+        heir.kill().unwrap();
+        heir.wait().unwrap();
         alice.ok("NOOP\r\n");
         bob.ok("NOOP\r\n");
     }
-    let mut second = old.connect();
+    let mut second = Client::connect(&old);
     second.ok("USER alice\r\n");
     second.0.get_mut().write_all(b"PASS secret\r\n").unwrap();
     let answer = second.line();
@@ -241,18 +229,46 @@ fn a_process_that_is_killed_while_it_takes_over_changes_nothing() {
     bob.ok("QUIT\r\n");
     assert_eq!(site.left("bob"), 4);
     drop(second);
-    assert!(old.end().success());
-    new.login("bob").ok("QUIT\r\n");
+    assert!(old.wait().success());
+    Client::login(&new, "bob").ok("QUIT\r\n");
+}
+
+/// Names the control socket to the test below.
+const CONTROL: &str = "POPCELL_TAKEOVER_CONTROL";
+
+#[test]
+#[ignore = "a child process of the test above"]
+fn an_heir_that_says_nothing() {
+    let control = env::var_os(CONTROL).expect("run by the test above");
+    let inheritance = inherit(control.as_ref()).unwrap();
+    let (listeners, sessions) = (inheritance.listeners.len(), inheritance.sessions.len());
+    writeln!(io::stdout(), "\n{listeners} listeners, {sessions} sessions").unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn the_service_manager_is_told_which_process_serves() {
+    let site = Site::new();
+    let old = site.serve(&[]);
+    let socket = UnixDatagram::bind(site.path("notify")).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = site.command(&["--takeover"]);
+    let new = Popcell::start(command.env("NOTIFY_SOCKET", site.path("notify")), 0);
+    let mut told = [0; 256];
+    let octets = socket.recv(&mut told).unwrap();
+    let told = str::from_utf8(&told[..octets]).unwrap();
+    let main = format!("MAINPID={}", new.child.id());
+    assert!(told.lines().any(|line| line == main), "{told}");
+    assert!(told.lines().any(|line| line == "READY=1"), "{told}");
+    assert!(old.wait().success());
 }
 
 #[test]
 fn there_has_to_be_a_server_to_take_over_from() {
     let site = Site::new();
-    let output = Command::new(env!("CARGO_BIN_EXE_popcell"))
-        .args(["serve", "--takeover", "--config"])
-        .arg(site.path("popcell.toml"))
-        .output()
-        .unwrap();
+    let output = site.command(&["--takeover"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert!(said.contains("no server answers"), "{said}");
@@ -286,28 +302,10 @@ fn a_socket_of_the_service_manager_is_taken() {
     )
     .unwrap();
     // It could not listen there itself: the port is taken.
-    let mut child = Command::new("python3")
-        .args([
-            "-c",
-            ACTIVATE,
-            &port,
-            env!("CARGO_BIN_EXE_popcell"),
-            "serve",
-            "--config",
-        ])
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = lines.next().expect("it listens").unwrap();
-    let process = Process {
-        child,
-        address: format!("127.0.0.1:{port}"),
-        _output: lines,
-    };
-    assert_eq!(first, format!("popcell: listening on 127.0.0.1:{port}"));
-    process.login("alice").ok("QUIT\r\n");
+    let mut command = Command::new("python3");
+    command.args(["-c", ACTIVATE, &port, env!("CARGO_BIN_EXE_popcell")]);
+    command.args(["serve", "--config"]).arg(&file);
+    let popcell = Popcell::start(&mut command, 0);
+    assert_eq!(popcell.address, format!("127.0.0.1:{port}"));
+    Client::login(&popcell, "alice").ok("QUIT\r\n");
 }

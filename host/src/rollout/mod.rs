@@ -256,7 +256,9 @@ impl Rollout {
                 None => {
                     let canary = order.canary.clone();
                     let action = canary.as_ref().map_or("swap", |_| "canary");
-                    (action, track.start(Arc::clone(version), canary, bounds))
+                    let generation = track.start(Arc::clone(version), canary, bounds);
+                    self.watch(tenant.clone(), Arc::clone(track), &generation);
+                    (action, generation)
                 }
             };
             self.history.add(Event {
@@ -266,7 +268,6 @@ impl Rollout {
                 outcome: "begun".to_owned(),
                 ..Event::now(&order.who, action)
             });
-            self.watch(tenant.clone(), Arc::clone(track), Arc::clone(&generation));
             begun.push((tenant, track, generation));
         }
         for (tenant, ..) in &begun {
@@ -284,14 +285,16 @@ impl Rollout {
     }
 
     /// Notes when the generation has done well for as long as it was to show that.
-    fn watch(self: &Arc<Self>, tenant: String, track: Arc<Track>, generation: Arc<Generation>) {
-        let this = Arc::clone(self);
+    fn watch(self: &Arc<Self>, tenant: String, track: Arc<Track>, generation: &Arc<Generation>) {
+        let (this, generation) = (Arc::clone(self), Arc::downgrade(generation));
         task::spawn(async move {
             sleep(this.bounds.window).await;
-            let plan = track.plan();
-            if plan.newest().number() != generation.number() {
+            // It may be gone by now, and is not kept for this.
+            let newest = Arc::clone(track.plan().newest());
+            let generation = generation.upgrade();
+            let Some(generation) = generation.filter(|one| Arc::ptr_eq(one, &newest)) else {
                 return;
-            }
+            };
             let Tallied {
                 calls, failures, ..
             } = generation.tallied();

@@ -138,7 +138,8 @@ impl Track {
         let plan = self.plan.load();
         let candidates = [Some(&plan.stable), plan.previous.as_ref()];
         let candidates = candidates.into_iter().flatten();
-        let mut others = candidates.filter(|generation| generation.number() != from.number());
+        let mut others =
+            candidates.filter(|generation| !std::ptr::eq(Arc::as_ptr(generation), from));
         let first = others.next()?;
         let better = others.find(|_| first.is_on_probation());
         Some(Arc::clone(better.unwrap_or(first)))
@@ -147,7 +148,7 @@ impl Track {
     /// The bounds that this generation has broken, if it is the newest one, and on probation.
     pub(super) fn verdict(&self, generation: &Generation) -> Option<String> {
         let plan = self.plan.load();
-        (plan.newest().number() == generation.number()).then_some(())?;
+        std::ptr::eq(Arc::as_ptr(plan.newest()), generation).then_some(())?;
         generation.broken_bounds()
     }
 
@@ -268,7 +269,7 @@ impl Plan {
     }
 
     fn standing(&self, generation: &Generation) -> Standing {
-        let is = |other: &Generation| other.number() == generation.number();
+        let is = |other: &Generation| std::ptr::eq(other, generation);
         if is(&self.stable) {
             Standing::Current
         } else if self.canary.as_ref().is_some_and(|(canary, _)| is(canary)) {

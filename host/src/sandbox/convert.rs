@@ -56,8 +56,8 @@ fn ends_line(lines: &[u8], consumed: usize) -> bool {
 
 /// Whether one of these lines is a QUIT: only a client's own word lets a guest delete.
 ///
-/// All that the host knows of POP3, and what no guest can make up. What comes to be deleted is the
-/// guest's to say, but not when.
+/// All that the sandbox has to know of POP3, and what no guest can make up. What comes to be deleted
+/// is the guest's to say, but not when.
 pub(super) fn has_quit(lines: &[u8]) -> bool {
     memchr::memchr2(b'Q', b'q', lines).is_some_and(|first| {
         let is_quit = |line: &[u8]| line.trim_ascii().eq_ignore_ascii_case(b"QUIT");

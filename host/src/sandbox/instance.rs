@@ -14,7 +14,7 @@ use wasmtime::{Store, UpdateDeadline, component::ResourceAny};
 use super::{
     Connection, Error, Limit, Next, Parked, Step, Terms, Usage, Version,
     cell::{Calling, Cell},
-    contract::{Guest, Luggage},
+    contract::{Guest, Suspended},
     convert::{self, Asked},
     park::{self, NotMoved},
     retreat,
@@ -201,7 +201,7 @@ impl Session {
         }
     }
 
-    async fn call_suspend(&mut self) -> Result<Luggage, Error> {
+    async fn call_suspend(&mut self) -> Result<Suspended, Error> {
         let line_time = begin(&mut self.store, Calling::Other);
         let parked = self.guest.suspend(&mut self.store, self.session);
         let parked = timeout(line_time, parked).await;
@@ -303,7 +303,7 @@ const HANDLES: usize = 64;
 async fn call_resume(
     store: &mut Store<Cell>,
     guest: &Guest,
-    parked: Luggage,
+    parked: Suspended,
     connection: &Connection,
 ) -> Result<ResourceAny, Error> {
     let line_time = begin(store, Calling::Resume);

@@ -7,7 +7,7 @@ use wasmtime::component::Resource;
 use super::{
     Error, Parked,
     cell::{Cell, Exchange, Maildrop, Message, Phase},
-    contract::Luggage,
+    contract::Suspended,
     retreat::Lent,
 };
 
@@ -39,7 +39,7 @@ impl NotMoved {
 /// # Errors
 ///
 /// [`Error::Contract`], the guest's fault.
-pub(super) fn release(cell: &mut Cell, parked: Luggage) -> Result<Parked, Error> {
+pub(super) fn release(cell: &mut Cell, parked: Suspended) -> Result<Parked, Error> {
     let foreign = |_| Error::Contract("a capability that is not the cell's");
     check_state(cell, &parked)?;
     let maildrop = parked
@@ -70,7 +70,7 @@ pub(super) fn release(cell: &mut Cell, parked: Luggage) -> Result<Parked, Error>
 /// # Errors
 ///
 /// [`Error::Contract`]: the state is larger than one may be.
-pub(super) fn check_state(cell: &Cell, parked: &Luggage) -> Result<(), Error> {
+pub(super) fn check_state(cell: &Cell, parked: &Suspended) -> Result<(), Error> {
     let marks = cell.usage.messages.div_ceil(8);
     let bound = MAX_STATE_OCTETS + usize::try_from(marks).unwrap_or(0);
     if parked.state.len() > bound {
@@ -83,7 +83,7 @@ pub(super) fn check_state(cell: &Cell, parked: &Luggage) -> Result<(), Error> {
 
 /// Lends to a cell what a parked session had, and gives what its guest is called with. Until it is
 /// known that the guest takes it, the session can be taken back.
-pub(super) fn admit(cell: &mut Cell, parked: Parked) -> Luggage {
+pub(super) fn admit(cell: &mut Cell, parked: Parked) -> Suspended {
     cell.granted = parked.is_logged_in;
     cell.usage = parked.usage;
     cell.has_open_message = parked.message.is_some();
@@ -102,7 +102,7 @@ pub(super) fn admit(cell: &mut Cell, parked: Parked) -> Luggage {
         phase: Phase::Challenged,
     });
     let exchange = exchange.and_then(|one| cell.table.push(one).ok());
-    let parked = Luggage {
+    let parked = Suspended {
         state: parked.state,
         maildrop,
         message,
@@ -113,7 +113,7 @@ pub(super) fn admit(cell: &mut Cell, parked: Parked) -> Luggage {
 }
 
 /// From here on the session can be taken back as the guest has suspended it.
-pub(super) fn remember(cell: &mut Cell, parked: &Luggage) {
+pub(super) fn remember(cell: &mut Cell, parked: &Suspended) {
     let lent = Lent {
         state: parked.state.clone(),
         maildrop: parked.maildrop.as_ref().map(Resource::rep),

@@ -4,7 +4,10 @@
 //! A session that can not be moved stays what it was; whatever happens here, its maildrop is never
 //! let go of while the session goes on.
 
-use std::{mem, sync::Arc};
+use std::{
+    mem,
+    sync::{Arc, Weak},
+};
 
 use tracing::{debug, warn};
 
@@ -48,7 +51,7 @@ impl Seat {
             is_proving: generation.is_on_probation(),
             member: Member::new(generation),
             epoch,
-            barred: None,
+            barred: Weak::new(),
             has_moved: false,
             surroundings: Box::new(surroundings),
             usage: Usage::default(),
@@ -115,6 +118,8 @@ impl Seat {
         let Some(tenant) = tenant.and_then(|name| tenants.by_name(&name).cloned()) else {
             return Ok(());
         };
+        // The client may have been slow to take the answer, and the session parked meanwhile.
+        self.wake().await?;
         let policy = Arc::clone(&tenant.policy);
         if let Some(recorder) = &self.surroundings.recorder {
             recorder.decide(policy.is_recorded);
@@ -153,7 +158,6 @@ impl Seat {
             "the tenant's component does not take a session; it goes on in the one it began in",
         );
         self.surroundings.policy = front;
-        self.barred = None;
         Ok(())
     }
 
@@ -166,14 +170,16 @@ impl Seat {
     pub(super) async fn come_in(&mut self) -> Result<(), Error> {
         let epoch = self.surroundings.policy.track.epoch();
         let target = self.target();
-        let number = target.number();
         self.epoch = epoch;
-        let is_there = self.member.generation().number() == number;
-        if is_there || self.barred == Some(number) {
+        if Arc::ptr_eq(self.member.generation(), &target) || self.is_barred_from(&target) {
             return self.wake().await;
         }
         self.move_to(target).await?;
         Ok(())
+    }
+
+    fn is_barred_from(&self, generation: &Arc<Generation>) -> bool {
+        self.barred.as_ptr() == Arc::as_ptr(generation)
     }
 
     fn target(&self) -> Arc<Generation> {
@@ -196,7 +202,6 @@ impl Seat {
     /// Moves the session into this generation. If that does not take it, it is in a cell of its old
     /// one behind this; what the new one had against it is given.
     async fn move_to(&mut self, target: Arc<Generation>) -> Result<Option<Error>, Error> {
-        let number = target.number();
         let own = self.member.generation().version();
         if target.version().is_same(own) {
             self.join(target);
@@ -213,11 +218,11 @@ impl Seat {
                 Ok(None)
             }
             Err(NotMoved { error, parked }) => {
-                debug!(session = %self.surroundings.id, generation = number, %error,
+                debug!(session = %self.surroundings.id, generation = target.number(), %error,
                     "a session is not taken and stays where it is");
                 target.did_not_take(&error);
                 house.rollout.judge(&track, &target);
-                self.barred = Some(number);
+                self.barred = Arc::downgrade(&target);
                 self.put_back(*parked.ok_or(LOST)?, room).await?;
                 Ok(Some(error))
             }
@@ -307,10 +312,12 @@ impl Seat {
 
     /// The component that a session begins in does not do: it begins again in the one before.
     pub(super) async fn begin_again(&mut self, error: Error, room: Room) -> Result<(), Error> {
+        if !error.is_components_fault() {
+            return Err(error);
+        }
         let generation = Arc::clone(self.member.generation());
         generation.failed();
-        let refuge = self.refuge().filter(|_| self.is_proving);
-        let Some(refuge) = refuge.filter(|_| error.is_components_fault()) else {
+        let Some(refuge) = self.refuge().filter(|_| self.is_proving) else {
             return Err(error);
         };
         let login = self.surroundings.login();
@@ -332,7 +339,7 @@ impl Seat {
         if let Some(recorder) = &self.surroundings.recorder {
             recorder.taken_back();
         }
-        self.barred = Some(self.member.generation().number());
+        self.barred = Arc::downgrade(self.member.generation());
         self.place = Place::Cell { session, room };
         self.join(refuge);
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot},
     task,
     time::{Instant, sleep_until, timeout_at},
 };
@@ -29,7 +29,7 @@ const GATHERING: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where sessions go that are to leave this process.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Departures(mpsc::UnboundedSender<Departure>);
 
 /// A session that is frozen until its fate is known.
@@ -53,6 +53,8 @@ pub(crate) enum Fate {
 pub(crate) struct Retirement {
     /// Cancelled when another process serves.
     pub(crate) retired: CancellationToken,
+    /// One at a time takes over.
+    busy: Mutex<()>,
 }
 
 impl Departures {
@@ -65,7 +67,15 @@ impl Departures {
 
 /// Gives all that can be given to the process at the other end of the socket. On an error nothing
 /// has changed.
-pub(crate) async fn leave(stream: UnixStream, operations: &Operations) -> io::Result<()> {
+pub(crate) async fn leave(mut stream: UnixStream, operations: &Operations) -> io::Result<()> {
+    let retirement = &operations.retirement;
+    let alone = retirement.busy.try_lock();
+    if alone.is_err() || retirement.retired.is_cancelled() {
+        let why = "another process takes over".to_owned();
+        stream.set_nonblocking(false)?;
+        wire::send(&mut stream, &Given::Refused(why.clone()), &[])?;
+        return Err(io::Error::other(why));
+    }
     let sockets = operations.sockets().share()?;
     let (sender, departing) = mpsc::unbounded_channel();
     let departures = Arc::new(Departures(sender));
@@ -89,7 +99,7 @@ pub(crate) async fn leave(stream: UnixStream, operations: &Operations) -> io::Re
         refused = count - left,
         "another process serves from here on"
     );
-    operations.retirement.retired.cancel();
+    retirement.retired.cancel();
     Ok(())
 }
 
@@ -154,7 +164,18 @@ fn give(
         }
     }
     wire::send(&mut stream, &Given::End, &[])?;
-    let (taken, _) = wire::receive(&mut stream)?;
+    let (taken, _): (Taken, _) = wire::receive(&mut stream)?;
+    let is_taken = |departure: &&Departure| !taken.refused.contains(&departure.luggage.session);
+    if given
+        .iter()
+        .filter(is_taken)
+        .any(|one| one.fate.is_closed())
+    {
+        // Kicked, or this server is told to stop: its maildrop is released, and its connection closed.
+        return Err(io::Error::other(
+            "a session has ended while it was given away",
+        ));
+    }
     wire::send(&mut stream, &Given::Go, &[])?;
     Ok((given, taken))
 }

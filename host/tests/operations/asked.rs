@@ -11,12 +11,12 @@ fn an_operator_sees_what_a_client_does() {
     let site = Site::new();
     let server = site.serve();
     assert_eq!(site.json(&["sessions"]), [] as [Value; 0]);
-    let mut client = Client::login(&server.address);
+    let mut client = Client::login(&server.popcell.address);
     assert!(client.say("DELE 1").starts_with("+OK"));
 
     let status = &site.json(&["status"])[0];
     assert_eq!(status["health"], "ready", "{status}");
-    assert_eq!(status["listeners"][0], *server.address);
+    assert_eq!(status["listeners"][0], *server.popcell.address);
     assert_eq!(status["connections"]["now"], 1);
     assert_eq!(status["states"]["transaction"], 1);
     assert_eq!(status["totals"]["logins"], 1);
@@ -43,7 +43,7 @@ fn an_operator_sees_what_a_client_does() {
 fn without_json_there_are_tables() {
     let site = Site::new();
     let server = site.serve();
-    let _client = Client::login(&server.address);
+    let _client = Client::login(&server.popcell.address);
     let table = site.told(&["sessions"]);
     let (head, row) = table.split_once('\n').unwrap();
     assert!(
@@ -73,7 +73,7 @@ fn without_json_there_are_tables() {
 fn a_session_that_is_kicked_ends_at_once_and_no_mail_is_lost() {
     let site = Site::new();
     let server = site.serve();
-    let mut client = Client::login(&server.address);
+    let mut client = Client::login(&server.popcell.address);
     assert!(client.say("DELE 1").starts_with("+OK"));
     let session = &site.json(&["sessions"])[0];
     assert_eq!(site.ask(&["kick", "--user", "bob"]).status.code(), Some(1));
@@ -90,8 +90,8 @@ fn a_session_that_is_kicked_ends_at_once_and_no_mail_is_lost() {
     assert!(metrics.contains("pop3_sessions_ended_total{reason=\"kicked\"} 1\n"));
 
     let clients = [
-        Client::connect(&server.address),
-        Client::login(&server.address),
+        Client::connect(&server.popcell.address),
+        Client::login(&server.popcell.address),
     ];
     assert_eq!(site.json(&["kick", "--tenant", "default"]).len(), 2);
     for mut client in clients {
@@ -117,14 +117,14 @@ fn the_socket_is_the_servers_alone_and_goes_with_it() {
 fn a_control_socket_is_taken_over_from_a_dead_server_and_not_from_a_living_one() {
     let site = Site::new();
     let mut dead = site.serve();
-    dead.child.kill().unwrap();
-    dead.child.wait().unwrap();
+    dead.popcell.child.kill().unwrap();
+    dead.popcell.child.wait().unwrap();
     assert!(site.path("control.sock").exists());
     let living = site.serve();
-    assert_eq!(site.json(&["status"])[0]["pid"], living.child.id());
+    assert_eq!(site.json(&["status"])[0]["pid"], living.popcell.child.id());
     let output = site.ask(&["serve"]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("a running server has it"), "{error}");
     assert_eq!(output.status.code(), Some(69));
-    assert_eq!(site.json(&["status"])[0]["pid"], living.child.id());
+    assert_eq!(site.json(&["status"])[0]["pid"], living.popcell.child.id());
 }

@@ -8,3 +8,5 @@
 mod asked;
 mod observed;
 mod site;
+#[path = "../support/mod.rs"]
+mod support;

@@ -8,7 +8,7 @@ use crate::site::{Client, PATIENCE, Server, Site};
 fn a_scrape_counts_what_clients_did() {
     let site = Site::new();
     let server = site.serve();
-    let mut client = Client::connect(&server.address);
+    let mut client = Client::connect(&server.popcell.address);
     assert!(client.say("USER alice").starts_with("+OK"));
     assert!(client.say("PASS wrong").starts_with("-ERR"));
     assert!(client.say("USER alice").starts_with("+OK"));
@@ -69,9 +69,9 @@ fn a_server_that_is_stopping_is_not_ready_and_says_so() {
         &format!("Subject: three\n\n{}", "long\n".repeat(8_000_000)),
     );
     let mut server = site.serve();
-    let mut client = Client::login(&server.address);
+    let mut client = Client::login(&server.popcell.address);
     assert!(client.say("RETR 3").starts_with("+OK"));
-    server.signal("TERM");
+    server.popcell.signal("TERM");
     let (mut status, mut why) = (200, String::new());
     while status == 200 {
         (status, why) = server.get("/readyz");
@@ -80,7 +80,7 @@ fn a_server_that_is_stopping_is_not_ready_and_says_so() {
     assert_eq!(site.json(&["status"])[0]["health"], "draining");
     assert_eq!(server.get("/livez").0, 200);
     assert_eq!(site.json(&["kick", "--user", "alice"]).len(), 1);
-    assert!(server.child.wait().unwrap().success());
+    assert!(server.popcell.child.wait().unwrap().success());
 }
 
 #[test]
@@ -102,10 +102,10 @@ fn the_service_manager_is_told_what_the_server_does() {
     let server = Server::start(&mut command);
     wait_for("READY=1\n");
     wait_for("WATCHDOG=1\n");
-    server.signal("HUP");
+    server.popcell.signal("HUP");
     wait_for("RELOADING=1\nMONOTONIC_USEC=");
     wait_for("READY=1\n");
-    server.signal("TERM");
+    server.popcell.signal("TERM");
     wait_for("STOPPING=1\n");
     server.stop();
 }

@@ -7,12 +7,14 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support::Popcell;
 
 /// Longer than anything here takes; a test that waits for it has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,8 +24,7 @@ pub(super) struct Site(TempDir);
 
 /// The program serving a site.
 pub(super) struct Server {
-    pub(super) child: Child,
-    pub(super) address: String,
+    pub(super) popcell: Popcell,
     metrics: String,
 }
 
@@ -101,32 +102,19 @@ impl Site {
 
 impl Server {
     pub(super) fn start(command: &mut Command) -> Self {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut line = |start: &str| {
-            let line = lines.next().expect("it starts").unwrap();
-            line.strip_prefix(start).expect(&line).to_owned()
-        };
-        let address = line("popcell: listening on ");
-        let metrics = line("popcell: metrics at http://");
+        let popcell = Popcell::start(command, 1);
+        let said = &popcell.announcement;
+        let metrics = said
+            .split_once("\npopcell: metrics at http://")
+            .expect(said)
+            .1;
         let metrics = metrics.strip_suffix("/metrics").unwrap().to_owned();
-        Self {
-            child,
-            address,
-            metrics,
-        }
+        Self { popcell, metrics }
     }
 
-    pub(super) fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    pub(super) fn stop(mut self) {
-        self.signal("TERM");
-        assert!(self.child.wait().unwrap().success());
+    pub(super) fn stop(self) {
+        self.popcell.signal("TERM");
+        assert!(self.popcell.wait().success());
     }
 
     /// Status and body of a page.
@@ -139,13 +127,6 @@ impl Server {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, body.to_owned())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -14,3 +14,4 @@ mod hibernation;
 mod load;
 mod site;
 mod swap;
+mod tenant;

@@ -42,7 +42,7 @@ pub(super) struct Given {
 }
 
 /// What goes with a session out of a cell or into one.
-pub(super) struct Luggage {
+pub(super) struct Suspended {
     pub(super) state: Vec<u8>,
     pub(super) maildrop: Option<Resource<Maildrop>>,
     pub(super) message: Option<Resource<Message>>,
@@ -186,7 +186,7 @@ impl Guest {
         &self,
         store: &mut Store<Cell>,
         session: ResourceAny,
-    ) -> wasmtime::Result<Luggage> {
+    ) -> wasmtime::Result<Suspended> {
         match self {
             Self::V0_1(guest) => guest.suspend(store, session).await,
         }
@@ -196,11 +196,11 @@ impl Guest {
     pub(super) async fn resume(
         &self,
         store: &mut Store<Cell>,
-        luggage: Luggage,
+        suspended: Suspended,
         connection: &Connection,
     ) -> wasmtime::Result<Result<ResourceAny, &'static str>> {
         match self {
-            Self::V0_1(guest) => guest.resume(store, luggage, connection).await,
+            Self::V0_1(guest) => guest.resume(store, suspended, connection).await,
         }
     }
 }

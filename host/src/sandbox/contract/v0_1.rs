@@ -7,7 +7,7 @@ use wasmtime::{
     component::{HasSelf, InstancePre, Linker, ResourceAny},
 };
 
-use super::{Given, Luggage};
+use super::{Given, Suspended};
 use crate::{
     capability::{Fault, Refusal, Unfinished},
     sandbox::{Connection, Next, cell::Cell},
@@ -122,9 +122,9 @@ impl Guest {
         &self,
         store: &mut Store<Cell>,
         session: ResourceAny,
-    ) -> wasmtime::Result<Luggage> {
+    ) -> wasmtime::Result<Suspended> {
         let parked = self.session().call_suspend(store, session).await?;
-        Ok(Luggage {
+        Ok(Suspended {
             state: parked.state,
             maildrop: parked.maildrop,
             message: parked.message,
@@ -136,14 +136,14 @@ impl Guest {
     pub(super) async fn resume(
         &self,
         store: &mut Store<Cell>,
-        luggage: Luggage,
+        suspended: Suspended,
         connection: &Connection,
     ) -> wasmtime::Result<Result<ResourceAny, &'static str>> {
         let parked = wit::Parked {
-            state: luggage.state,
-            maildrop: luggage.maildrop,
-            message: luggage.message,
-            exchange: luggage.exchange,
+            state: suspended.state,
+            maildrop: suspended.maildrop,
+            message: suspended.message,
+            exchange: suspended.exchange,
         };
         let connection = connection.into();
         let resumed = self
