@@ -2,8 +2,8 @@
 //!
 //! For answers whose wording is nobody's to fix. Takes time in proportion to both lengths at worst.
 
-/// Whether `text` has the form of `pattern`.
-pub(crate) fn is_like(pattern: &str, text: &[u8]) -> bool {
+/// Whether `text` has the form of `pattern`, in which `*` is anything.
+pub fn is_like(pattern: &str, text: &[u8]) -> bool {
     let mut parts = pattern.split('*').map(str::as_bytes);
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
         return false;

@@ -11,7 +11,7 @@
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use std::{
-    env, fs,
+    env,
     io::{BufRead, BufReader, Lines, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -34,7 +34,7 @@ use popcell::{
     server::Server,
     services::{self, Services},
 };
-use popcell_tests::{client::Client, faulty};
+use popcell_tests::{client::Client, faulty, pss::pss};
 use tokio::{net::TcpSocket, runtime::Runtime};
 
 /// Connections to one address of this machine: the system has only so many ports.
@@ -199,7 +199,7 @@ fn memory(site: &Site) -> Clients {
         clients.tell(stage, count);
         let parked = if stage == "connect" { count } else { all };
         site.wait_for_parked(parked);
-        let after = pss();
+        let after = pss().unwrap();
         if count == all {
             let each = after.saturating_sub(before) as f64 / (all - FEW) as f64;
             println!("{all} parked sessions, after {stage}: {each:.2} KiB more for each");
@@ -371,12 +371,4 @@ fn expect(stream: &mut TcpStream, answer: &[u8]) {
         String::from_utf8_lossy(&read),
         String::from_utf8_lossy(answer)
     );
-}
-
-/// Proportional set size of this process, in KiB.
-fn pss() -> u64 {
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
-    let words = line.unwrap().split_whitespace().next();
-    words.unwrap().parse().unwrap()
 }

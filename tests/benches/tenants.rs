@@ -27,7 +27,7 @@ use popcell::{
     server::Server,
     services::Services,
 };
-use popcell_tests::{client::Client, fake::World, letters, sandboxed, scene::Scene};
+use popcell_tests::{client::Client, fake::World, letters, pss::pss, sandboxed, scene::Scene};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -309,19 +309,11 @@ fn limits() {
 fn memory(tenants: usize) {
     let site = Site::start(tenants);
     let first = site.login("user0@quiet0.example");
-    let before = pss();
+    let before = pss().unwrap();
     let sessions: Vec<_> = (1..SESSIONS)
         .map(|number| site.login(&format!("user{number}@quiet{}.example", number % tenants)))
         .collect();
-    let each = pss().saturating_sub(before) as f64 / sessions.len() as f64;
+    let each = pss().unwrap().saturating_sub(before) as f64 / sessions.len() as f64;
     println!("{SESSIONS} idle sessions of {tenants} tenants: {each:.1} KiB for each");
     drop((first, sessions));
-}
-
-/// Memory of this process, in KiB.
-fn pss() -> u64 {
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
-    let words = line.unwrap().split_whitespace().next();
-    words.unwrap().parse().unwrap()
 }

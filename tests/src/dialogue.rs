@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use popcell::trial::is_like;
+
 use crate::{
     driver::{Driver, Heard},
     escape,
@@ -49,27 +51,6 @@ pub fn play(transcript: &Transcript, driver: &mut dyn Driver) -> Result<()> {
         Err(panic) => message(panic.as_ref()).to_owned(),
     };
     bail!("{}:{at}: {problem}\n{}", transcript.name, stage.dialogue())
-}
-
-/// Whether `text` has the form of `pattern`, in which `*` is anything.
-pub fn is_like(pattern: &str, text: &[u8]) -> bool {
-    let mut parts = pattern.split('*').map(str::as_bytes);
-    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
-        return false;
-    };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        let found = (0..=rest.len()).find(|&at| rest[at..].starts_with(part));
-        let Some(at) = found else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    true
 }
 
 /// What a panic was about.
@@ -253,30 +234,5 @@ impl Stage<'_> {
             writeln!(text, "{indent}{}", line.trim_end()).expect("a String takes everything");
         }
         text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_is_anchored_at_both_ends() {
-        for (pattern, text, expected) in [
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("*", "", true),
-            ("a*", "abc", true),
-            ("*c", "abc", true),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*b*c", "a-c", false),
-            ("[SYS/TEMP]*", "+[SYS/TEMP]", false),
-        ] {
-            assert_eq!(
-                is_like(pattern, text.as_bytes()),
-                expected,
-                "{pattern} {text}"
-            );
-        }
     }
 }

@@ -19,6 +19,7 @@ pub mod faulty;
 pub mod issuer;
 pub mod letters;
 pub mod native;
+pub mod pss;
 pub mod sandboxed;
 pub mod scene;
 pub mod served;

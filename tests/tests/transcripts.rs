@@ -211,7 +211,7 @@ fn every_reply_is_said_somewhere() {
         .collect();
     for reply in REPLIES {
         let is_said = expected.iter().any(|turn| match turn {
-            Turn::Say(line) => dialogue::is_like(reply, line),
+            Turn::Say(line) => popcell::trial::is_like(reply, line),
             Turn::SayLike(pattern) => pattern == reply,
             Turn::Close
             | Turn::Cut

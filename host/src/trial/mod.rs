@@ -27,8 +27,8 @@ use std::{fmt, sync::Arc};
 
 pub use self::dialogue::Problem;
 use self::{dialogue::Dialogue, stage::Place};
-pub use crate::octets::WrongEscape;
 use crate::sandbox::{self, Sandbox, Terms, Version};
+pub use crate::{octets::WrongEscape, pattern::is_like};
 
 /// The dialogues with their names, in the order of the files.
 #[rustfmt::skip] // A dialogue in a line.

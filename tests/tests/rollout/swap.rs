@@ -13,8 +13,6 @@ use super::site::{Setting, Site, many};
 #[test]
 fn open_sessions_move_with_all_that_they_have() {
     let site = Site::start();
-    let before = site.views();
-    assert!(before.is_empty());
     let mut greeted = site.connect();
     let mut named = site.connect();
     named.ok("USER bob\r\n").unwrap();
