@@ -190,7 +190,7 @@ fn console(block: &str) -> (String, String) {
 }
 
 #[test]
-#[ignore = "builds everything once more, for many minutes: to be run before a release"]
+#[ignore = "builds everything once more, for some minutes: run by .ci/run"]
 fn the_page_leads_to_a_running_server() {
     let [begin, run, read, pipe] = &blocks("console")[..] else {
         panic!("the page has other steps");
