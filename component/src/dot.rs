@@ -5,6 +5,10 @@
 
 use alloc::vec::Vec;
 
+/// Room for as many dots as a chunk of text has more or less: to grow the output in the middle would
+/// copy it.
+const SPARE_OCTETS: usize = 512;
+
 /// The filter. A message begins at the start of a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Stuffer {
@@ -35,6 +39,9 @@ impl Stuffer {
         let Some(last) = chunk.last() else { return };
         let ends_line = *last == b'\n';
         let mut rest = chunk.as_slice();
+        if !out.is_empty() {
+            out.reserve(rest.len() + SPARE_OCTETS);
+        }
         // Dots are rarer than line ends, so the search is for dots.
         let mut stuffed = 0;
         for dot in memchr::memchr_iter(b'.', &chunk) {
@@ -44,6 +51,9 @@ impl Stuffer {
                 chunk[dot - 1] == b'\n'
             };
             if begins_line {
+                if out.is_empty() {
+                    out.reserve(chunk.len() + SPARE_OCTETS);
+                }
                 out.extend_from_slice(&chunk[stuffed..=dot]);
                 out.push(b'.');
                 stuffed = dot + 1;

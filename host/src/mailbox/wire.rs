@@ -3,7 +3,7 @@
 //! The only place where line ends are normalised, for sizes as for answers. Knows no files and
 //! stuffs no dots.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr_iter, memchr2};
 
 const CRLF: &[u8] = b"\r\n";
 
@@ -14,6 +14,12 @@ pub(super) trait Sink {
 
     /// Takes `octets`, which fit.
     fn put(&mut self, octets: &[u8]);
+
+    /// Takes a line and its end, which fit.
+    fn put_line(&mut self, line: &[u8]) {
+        self.put(line);
+        self.put(CRLF);
+    }
 }
 
 /// Where a message stands between two pieces of it. The result does not depend on the pieces.
@@ -40,10 +46,35 @@ impl Wire {
             if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
                 done += 1;
             } else {
-                done += self.line(rest, out);
+                done += match self.plain_lines(rest, out) {
+                    0 => self.line(rest, out),
+                    octets => octets,
+                };
             }
         }
         done
+    }
+
+    /// Puts the lines at the beginning of `rest` that end in LF, as long as there is no CR and all of
+    /// a line fits. Nearly all that is stored is like that, and one search for many line ends costs
+    /// half of what one for each does.
+    fn plain_lines(&mut self, rest: &[u8], out: &mut impl Sink) -> usize {
+        let first = memchr2(b'\r', b'\n', rest);
+        if first.is_none_or(|end| rest[end] == b'\r') {
+            return 0;
+        }
+        let plain = &rest[..memchr(b'\r', rest).unwrap_or(rest.len())];
+        let (mut start, mut room) = (0, out.room());
+        for end in memchr_iter(b'\n', plain) {
+            let line = &plain[start..end];
+            let Some(left) = room.checked_sub(line.len() + CRLF.len()) else {
+                break;
+            };
+            out.put_line(line);
+            (start, room) = (end + 1, left);
+        }
+        self.in_line &= start == 0;
+        start
     }
 
     /// Ends a message that has no further octets. Returns whether all of it fitted; if not, call

@@ -41,7 +41,7 @@ pub(super) fn remove(
     if find(&place, before)?.is_empty() {
         return Ok(Expired::default());
     }
-    let _lock = login::lock(&place, SESSION)?;
+    let _lock = login::lock(&place)?;
     commit::recover(&place, watch)?;
     let targets = find(&place, before)?;
     for Target { path, file: _ } in &targets {

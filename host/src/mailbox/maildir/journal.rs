@@ -19,7 +19,7 @@ use super::{
     commit::{Step, Watch},
     identity::Identity,
     paths,
-    place::{self, Place},
+    place::{self, Place, Stamp},
 };
 
 const FILE: &str = "popcell-journal";
@@ -78,6 +78,11 @@ pub(super) fn remove(place: &Place, watch: &mut impl Watch) -> Result<(), Errno>
     }
     watch.before(Step::SyncRemoval)?;
     place::sync(place.root())
+}
+
+/// Whether no session has left a journal behind, for certain.
+pub(super) fn is_absent(place: &Place) -> bool {
+    matches!(Stamp::at(place.root(), FILE), Ok(None))
 }
 
 /// The journal that an earlier session left behind, if it did.

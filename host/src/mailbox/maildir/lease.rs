@@ -3,7 +3,7 @@
 //! What is written here is read by the same program or the one after it, so it says its version; of a
 //! version that is not known nothing is taken over.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use rustix::fd::AsFd as _;
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub(super) fn give(
 }
 
 /// The maildrop that another process had. Blocks.
-pub(super) fn take(lease: Lease, session: &str) -> Result<Opened, Error> {
+pub(super) fn take(lease: Lease) -> Result<Opened, Error> {
     let Lease { octets, lock } = lease;
     let taken: Taken = serde_json::from_slice(&octets).map_err(|_| Error::Lease)?;
     let fits = taken.version == VERSION && taken.contents.fits(&taken.paths);
@@ -71,11 +71,11 @@ pub(super) fn take(lease: Lease, session: &str) -> Result<Opened, Error> {
         state,
         create_below: None,
     })?;
-    let lock = Lock::adopt(lock, session).map_err(|_| Error::Lease)?;
+    let lock = Lock::adopt(lock).map_err(|_| Error::Lease)?;
     Ok(Opened {
         place,
         lock,
-        contents: taken.contents,
-        paths: taken.paths,
+        contents: Arc::new(taken.contents),
+        paths: Arc::new(taken.paths),
     })
 }

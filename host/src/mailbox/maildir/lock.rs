@@ -3,7 +3,7 @@
 //! Stops other POP3 sessions of this server only: delivery agents and IMAP servers do not know it
 //! and need not, because a name in a Maildir is never reused and a session keeps its own numbers.
 
-use std::{io, os::unix::fs::FileExt};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
@@ -17,8 +17,8 @@ use super::place;
 /// lock two files of the same name.
 const FILE: &str = "popcell-lock";
 
-/// Most octets of the owner's text.
-const MAX_OWNER_OCTETS: usize = 200;
+/// Octets of the owner's text that are looked at.
+const MAX_OWNER_OCTETS: usize = 64;
 
 /// Why the lock was not taken.
 #[derive(Debug, Eq, PartialEq)]
@@ -52,25 +52,31 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    /// Takes the lock in `directory` for `session`, or says at once who has it.
-    pub(super) fn take(directory: BorrowedFd<'_>, session: &str) -> Result<Self, Error> {
-        let (file, _) = place::open_regular(directory, FILE, OFlags::RDWR | OFlags::CREATE)
-            .map_err(Error::Io)?;
+    /// Takes the lock in `directory`, or says at once who has it.
+    pub(super) fn take(directory: BorrowedFd<'_>) -> Result<Self, Error> {
+        Self::take_of(directory, OFlags::RDWR | OFlags::CREATE)
+    }
+
+    /// The same where somebody has held it before; [`Errno::NOENT`] if nobody has.
+    pub(super) fn retake(directory: BorrowedFd<'_>) -> Result<Self, Error> {
+        Self::take_of(directory, OFlags::RDWR)
+    }
+
+    fn take_of(directory: BorrowedFd<'_>, flags: OFlags) -> Result<Self, Error> {
+        let (file, _) = place::open_regular(directory, FILE, flags).map_err(Error::Io)?;
         let locked = rustix::io::retry_on_intr(|| {
             rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
         });
         match locked {
             Ok(()) => Ok(Self {
-                file: sign(file, session),
+                file: sign(file),
                 is_left: false,
             }),
             Err(Errno::WOULDBLOCK) => Err(Error::Held(owner(file))),
             Err(errno) => Err(Error::Io(errno)),
         }
     }
-}
 
-impl Lock {
     /// The lock once more, for another process. It is free when both have let go of it.
     pub(super) fn share(&self) -> io::Result<OwnedFd> {
         self.file.try_clone()
@@ -81,12 +87,12 @@ impl Lock {
         self.is_left = true;
     }
 
-    /// The lock that another process held, for `session`.
-    pub(super) fn adopt(file: OwnedFd, session: &str) -> Result<Self, Errno> {
+    /// The lock that another process held.
+    pub(super) fn adopt(file: OwnedFd) -> Result<Self, Errno> {
         // It is ours already, unless somebody has lied.
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Self {
-            file: sign(file, session),
+            file: sign(file),
             // Until that process has let go the lock is its own as well: closing is all that is ours
             // to do, and it is enough.
             is_left: true,
@@ -94,32 +100,38 @@ impl Lock {
     }
 }
 
-/// Writes down who holds the lock, for people: the file's time says since when. A disk that is full
-/// must not keep anybody from deleting mail, so a failure is of no account.
-fn sign(file: OwnedFd, session: &str) -> OwnedFd {
+/// Writes down who holds the lock, for people, unless it is there already: to write at every login
+/// would cost as much as all the rest of it. A disk that is full must not keep anybody from deleting
+/// mail, so a failure is of no account.
+fn sign(file: OwnedFd) -> OwnedFd {
     let process = rustix::process::getpid().as_raw_nonzero();
-    let mut owner = format!("process {process}, session {}", session.escape_default());
-    owner.truncate(MAX_OWNER_OCTETS);
-    owner.push('\n');
-    let file = std::fs::File::from(file);
-    let written = file
-        .set_len(0)
-        .and_then(|()| file.write_all_at(owner.as_bytes(), 0));
-    if let Err(error) = written {
-        tracing::debug!(%error, "the owner of a maildrop lock is not written down");
+    let owner = format!("process {process}\n");
+    let file = File::from(file);
+    if text(&file) != owner.as_bytes() {
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.write_all_at(owner.as_bytes(), 0));
+        if let Err(error) = written {
+            tracing::debug!(%error, "the owner of a maildrop lock is not written down");
+        }
     }
     file.into()
 }
 
+/// What is written in the file.
+fn text(file: &File) -> Vec<u8> {
+    let mut text = vec![0; MAX_OWNER_OCTETS];
+    let read = file.read_at(&mut text, 0).unwrap_or_default();
+    text.truncate(read);
+    text
+}
+
 /// Who holds the lock, as the log may show it.
 fn owner(file: OwnedFd) -> String {
-    let mut text = [0; MAX_OWNER_OCTETS];
-    let read = std::fs::File::from(file)
-        .read_at(&mut text, 0)
-        .unwrap_or_default();
-    let owner = text[..read].trim_ascii().escape_ascii().to_string();
+    let text = text(&file.into());
+    let owner = text.trim_ascii().escape_ascii().to_string();
     if owner.is_empty() {
-        "an unknown session".to_owned()
+        "an unknown process".to_owned()
     } else {
         owner
     }
@@ -127,7 +139,7 @@ fn owner(file: OwnedFd) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs;
 
     use rustix::fd::AsFd;
 
@@ -137,16 +149,13 @@ mod tests {
     fn two_sessions_of_one_process_exclude_each_other() {
         let root = tempfile::tempdir().expect("a temporary directory");
         let directory = File::open(root.path()).expect("the directory");
-        let first = Lock::take(directory.as_fd(), "one").expect("free");
-        let Err(Error::Held(owner)) = Lock::take(directory.as_fd(), "two") else {
+        let first = Lock::take(directory.as_fd()).expect("free");
+        let Err(Error::Held(owner)) = Lock::take(directory.as_fd()) else {
             panic!("a second session has the lock");
         };
-        assert_eq!(
-            owner,
-            format!("process {}, session one", std::process::id())
-        );
+        assert_eq!(owner, format!("process {}", std::process::id()));
         drop(first);
-        drop(Lock::take(directory.as_fd(), "three").expect("released by its owner"));
+        drop(Lock::take(directory.as_fd()).expect("released by its owner"));
     }
 
     #[test]
@@ -154,22 +163,44 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary directory");
         let directory = File::open(root.path()).expect("the directory");
         fs::write(root.path().join(FILE), "process 1, session dead\n").expect("a lock file");
-        assert!(Lock::take(directory.as_fd(), "two").is_ok());
+        assert!(Lock::take(directory.as_fd()).is_ok());
     }
 
     #[test]
-    fn a_session_name_can_not_forge_a_line_of_the_log() {
+    fn what_others_wrote_can_not_forge_a_line_of_the_log() {
         let root = tempfile::tempdir().expect("a temporary directory");
         let directory = File::open(root.path()).expect("the directory");
-        let _lock = Lock::take(directory.as_fd(), &format!("a\nb{}", "\u{e9}".repeat(300)));
-        let Err(Error::Held(owner)) = Lock::take(directory.as_fd(), "two") else {
+        let _lock = Lock::take(directory.as_fd());
+        let forged = format!("a\nb{}", "\u{e9}".repeat(300));
+        fs::write(root.path().join(FILE), forged).expect("the owner of the mail may write it");
+        let Err(Error::Held(owner)) = Lock::take(directory.as_fd()) else {
             panic!("a second session has the lock");
         };
-        assert!(
-            owner.contains("session a\\\\nb") && !owner.contains('\n'),
-            "{owner}"
-        );
-        assert!(owner.len() <= MAX_OWNER_OCTETS * 2, "{owner}");
+        assert!(owner.starts_with("a\\nb\\xc3"), "{owner}");
+        assert!(owner.len() <= MAX_OWNER_OCTETS * 4, "{owner}");
+    }
+
+    #[test]
+    fn the_owner_is_written_once_and_whole() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let directory = File::open(root.path()).expect("the directory");
+        let path = root.path().join(FILE);
+        fs::write(&path, "process 1, and more than a new owner has to say\n").expect("a file");
+        drop(Lock::take(directory.as_fd()).expect("free"));
+        let owner = format!("process {}\n", std::process::id());
+        assert_eq!(fs::read_to_string(&path).expect("the owner"), owner);
+        let written = fs::metadata(&path).expect("the file").modified();
+        drop(Lock::retake(directory.as_fd()).expect("free"));
+        let now = fs::metadata(&path).expect("the file").modified();
+        assert_eq!(now.expect("a time"), written.expect("a time"));
+    }
+
+    #[test]
+    fn only_a_lock_that_was_there_is_retaken() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let directory = File::open(root.path()).expect("the directory");
+        let missing = Lock::retake(directory.as_fd()).expect_err("nobody has held it");
+        assert_eq!(missing, Error::Io(Errno::NOENT));
     }
 
     #[test]
@@ -179,7 +210,7 @@ mod tests {
         let victim = root.path().join("victim");
         fs::write(&victim, "precious").expect("a file");
         std::os::unix::fs::symlink(&victim, root.path().join(FILE)).expect("a link");
-        let refused = Lock::take(directory.as_fd(), "two").expect_err("a link");
+        let refused = Lock::take(directory.as_fd()).expect_err("a link");
         assert_eq!(refused, Error::Io(Errno::LOOP));
         assert_eq!(fs::read(&victim).expect("the file"), b"precious");
     }

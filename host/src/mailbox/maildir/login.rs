@@ -1,30 +1,43 @@
 //! Opening a Maildir for a session: lock, unfinished business, listing, sizes, unique ids.
 //!
-//! Runs on a thread that may block. What a session does with the maildrop is in `maildrop.rs`.
+//! Runs on a thread that may block, but for what says otherwise. What a session does with the maildrop
+//! is in `maildrop.rs`.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::File, io::Read, path::Path, sync::Arc, time::SystemTime};
 
 use rustix::{fs::OFlags, io::Errno};
 
 use super::{
     Uidl, commit,
     error::Error,
+    journal,
     known::Known,
     lock::{self, Lock},
     maildrop::Contents,
     measure::{self, Taken},
     paths::Paths,
     place::{self, Place, Whereabouts},
+    recent::{Recent, Remembered, Witness},
     scan::Listing,
     sizes::{self, Line, Shown},
     uid::{self, Named},
     uidlist::UidList,
 };
 
-const UID_LIST: &str = "dovecot-uidlist";
+/// Where Dovecot keeps the unique ids of a Maildir.
+pub(super) const UID_LIST: &str = "dovecot-uidlist";
 
 /// Three million messages: what is larger is not a list of a maildrop.
 const MAX_UID_LIST_OCTETS: u64 = 256 * 1024 * 1024;
+
+/// A Maildir that is locked.
+#[derive(Debug)]
+pub(super) struct Locked {
+    /// Its directories.
+    pub(super) place: Place,
+    /// Its lock.
+    pub(super) lock: Lock,
+}
 
 /// A Maildir that is locked and read.
 #[derive(Debug)]
@@ -34,38 +47,103 @@ pub(super) struct Opened {
     /// Its lock.
     pub(super) lock: Lock,
     /// Its messages.
-    pub(super) contents: Contents,
+    pub(super) contents: Arc<Contents>,
     /// Where they are.
-    pub(super) paths: Paths,
+    pub(super) paths: Arc<Paths>,
 }
 
-/// Locks the Maildir for `session` and takes its snapshot.
-pub(super) fn open(whereabouts: &Whereabouts, uidl: Uidl, session: &str) -> Result<Opened, Error> {
+/// What was read of a Maildir.
+struct Snapshot {
+    contents: Contents,
+    paths: Paths,
+    /// Whether every message could be looked at and its size was counted: otherwise the next login
+    /// finds out more.
+    is_certain: bool,
+}
+
+/// Locks the Maildir, and finishes what a session before has begun.
+pub(super) fn begin(whereabouts: &Whereabouts) -> Result<Locked, Error> {
     let place = Place::open(whereabouts)?;
-    let lock = lock(&place, session)?;
+    let lock = lock(&place)?;
     commit::recover(&place, &mut commit::Unwatched)?;
-    let (contents, paths) = read(&place, uidl)?;
-    Ok(Opened {
-        place,
-        lock,
-        contents,
-        paths,
-    })
+    Ok(Locked { place, lock })
 }
 
-/// Locks a maildrop for `session`.
-pub(super) fn lock(place: &Place, session: &str) -> Result<Lock, Error> {
-    Lock::take(place.state(), session).map_err(|error| match error {
-        lock::Error::Held(holder) => Error::InUse {
-            path: place.state_path.clone(),
-            holder,
-        },
+/// The same for a Maildir that was here before, without a thread that may block. `None` if that can
+/// not be: the system has forgotten where it is, or there is something to be made or to be finished.
+pub(super) fn begin_at_once(whereabouts: &Whereabouts) -> Option<Result<Locked, Error>> {
+    let place = Place::open_cached(whereabouts)?;
+    let lock = match Lock::retake(place.state()) {
+        Ok(lock) => lock,
+        Err(lock::Error::Held(holder)) => return Some(Err(in_use(&place, holder))),
+        Err(lock::Error::Io(_)) => return None,
+    };
+    let is_finished = journal::is_absent(&place);
+    is_finished.then_some(Ok(Locked { place, lock }))
+}
+
+/// Locks a maildrop.
+pub(super) fn lock(place: &Place) -> Result<Lock, Error> {
+    Lock::take(place.state()).map_err(|error| match error {
+        lock::Error::Held(holder) => in_use(place, holder),
         lock::Error::Io(errno) => Error::io(&place.state_path, errno),
     })
 }
 
+fn in_use(place: &Place, holder: String) -> Error {
+    Error::InUse {
+        path: place.state_path.clone(),
+        holder,
+    }
+}
+
+impl Locked {
+    /// The snapshot, if nothing has changed since the last one.
+    pub(super) fn recall(&self, uidl: Uidl, recent: &Recent) -> Option<Arc<Remembered>> {
+        let witness = Witness::of(&self.place, uidl).ok()?;
+        recent.find(&self.place.path, &witness)
+    }
+
+    /// Takes the snapshot, or that of the last session.
+    pub(super) fn open(self, uidl: Uidl, recent: &Recent) -> Result<Opened, Error> {
+        if let Some(remembered) = self.recall(uidl, recent) {
+            return Ok(self.with(&remembered));
+        }
+        let Self { place, lock } = self;
+        let (now, before) = (SystemTime::now(), Witness::of(&place, uidl));
+        let Snapshot {
+            contents,
+            paths,
+            is_certain,
+        } = read(&place, uidl)?;
+        let (contents, paths) = (Arc::new(contents), Arc::new(paths));
+        if let (Ok(before), Ok(after)) = (before, Witness::of(&place, uidl))
+            && is_certain
+        {
+            recent.remember(&place, now, (before, after), (&contents, &paths));
+        }
+        Ok(Opened {
+            place,
+            lock,
+            contents,
+            paths,
+        })
+    }
+
+    /// The Maildir, which is as it was.
+    pub(super) fn with(self, remembered: &Remembered) -> Opened {
+        let Self { place, lock } = self;
+        Opened {
+            place,
+            lock,
+            contents: Arc::clone(&remembered.contents),
+            paths: Arc::clone(&remembered.paths),
+        }
+    }
+}
+
 /// Takes the snapshot and remembers what it cost to find out.
-fn read(place: &Place, uidl: Uidl) -> Result<(Contents, Paths), Error> {
+fn read(place: &Place, uidl: Uidl) -> Result<Snapshot, Error> {
     let remembered = sizes::load(place.state());
     let known = Known::parse(&remembered);
     let mut listing = Listing::scan(place).map_err(|error| Error::scan(&place.path, error))?;
@@ -82,7 +160,12 @@ fn read(place: &Place, uidl: Uidl) -> Result<(Contents, Paths), Error> {
         Uidl::Filename => uid::by_name(&messages),
     };
     remember(place, &known, &lines, &messages, &taken, &named);
-    arrange(place, &listing, &taken, &named)
+    let (contents, paths) = arrange(place, &listing, &taken, &named)?;
+    Ok(Snapshot {
+        contents,
+        paths,
+        is_certain: taken.iter().all(|taken| matches!(taken, Taken::Counted(_))),
+    })
 }
 
 /// What is known of each message for the choice of its unique id.

@@ -104,8 +104,8 @@ impl LockedMaildir {
     pub(super) fn new(opened: Opened, uidl: Uidl, user: String, session: String) -> Self {
         Self {
             place: Arc::new(opened.place),
-            contents: Arc::new(opened.contents),
-            paths: Arc::new(opened.paths),
+            contents: opened.contents,
+            paths: opened.paths,
             seen: None,
             verdicts: Arc::default(),
             lock: opened.lock,

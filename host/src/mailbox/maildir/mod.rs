@@ -9,6 +9,7 @@
 //!
 //! * A file does not change under the unique part of its name, but other programs rename it at any
 //!   time to keep its flags: `locate` finds it again.
+//! * Nothing has changed if no stamp has: `recent` knows what was found at the last login.
 //! * A size is the number of octets that are sent. It is counted once and remembered by `sizes`;
 //!   a message that is not what was announced is never sent to its end.
 //! * Messages in `new` are read where they are: moving them to `cur` is what tells an IMAP server
@@ -31,12 +32,13 @@ mod name;
 mod paths;
 mod place;
 mod reader;
+mod recent;
 mod scan;
 mod sizes;
 mod uid;
 mod uidlist;
 
-use std::{fs, io, time::SystemTime};
+use std::{fs, io, sync::Arc, time::SystemTime};
 
 use super::{
     Expired, Mailbox, OpenError,
@@ -47,8 +49,10 @@ use crate::{
     capability::{Answer, Lease, Maildrop},
 };
 use error::Error;
+use login::Opened;
 use maildrop::LockedMaildir;
 use place::Whereabouts;
+use recent::Recent;
 
 /// Where unique ids come from.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -101,6 +105,7 @@ pub struct SharedState;
 #[derive(Clone, Debug)]
 pub struct Maildir {
     options: Options,
+    recent: Arc<Recent>,
 }
 
 impl Maildir {
@@ -112,7 +117,10 @@ impl Maildir {
     pub fn new(options: Options) -> Result<Self, SharedState> {
         match &options.state {
             Some(state) if !state.distinguishes(&options.root) => Err(SharedState),
-            Some(_) | None => Ok(Self { options }),
+            Some(_) | None => Ok(Self {
+                options,
+                recent: Arc::default(),
+            }),
         }
     }
 
@@ -143,10 +151,8 @@ impl Maildir {
             tracing::warn!(?user, session, %error, "no maildir for a user");
             OpenError::Permanent
         })?;
-        let (uidl, owner) = (self.options.uidl, session.to_owned());
-        let opened =
-            tokio::task::spawn_blocking(move || login::open(&whereabouts, uidl, &owner)).await;
-        let opened = opened.map_err(|error| {
+        let uidl = self.options.uidl;
+        let opened = self.open_at(whereabouts).await.map_err(|error| {
             tracing::error!(?user, session, %error, "opening a maildir did not run to its end");
             OpenError::Temporary
         })?;
@@ -160,6 +166,32 @@ impl Maildir {
                 Err(error.blame())
             }
         }
+    }
+
+    /// Opens a Maildir: at once if it is as it was, otherwise on a thread that may block.
+    async fn open_at(
+        &self,
+        whereabouts: Whereabouts,
+    ) -> Result<Result<Opened, Error>, tokio::task::JoinError> {
+        let (uidl, recent) = (self.options.uidl, Arc::clone(&self.recent));
+        let is_known = recent.knows(&whereabouts.root);
+        let begun = is_known.then(|| login::begin_at_once(&whereabouts));
+        let locked = match begun.flatten() {
+            Some(Ok(locked)) => match locked.recall(uidl, &recent) {
+                Some(remembered) => return Ok(Ok(locked.with(&remembered))),
+                None => Some(locked),
+            },
+            Some(Err(error)) => return Ok(Err(error)),
+            None => None,
+        };
+        tokio::task::spawn_blocking(move || {
+            let locked = match locked {
+                Some(locked) => locked,
+                None => login::begin(&whereabouts)?,
+            };
+            locked.open(uidl, &recent)
+        })
+        .await
     }
 
     /// Has something done with a user's mail that is not a session, on a thread that may block.
@@ -201,8 +233,7 @@ impl Mailbox for Maildir {
         lease: Lease,
     ) -> Answer<'a, Result<Box<dyn Maildrop>, OpenError>> {
         Box::pin(async move {
-            let owner = session.to_owned();
-            let taken = tokio::task::spawn_blocking(move || lease::take(lease, &owner)).await;
+            let taken = tokio::task::spawn_blocking(move || lease::take(lease)).await;
             let taken = taken.map_err(|_| OpenError::Temporary)?;
             let opened = taken.map_err(|error| {
                 log(user, session, &error);

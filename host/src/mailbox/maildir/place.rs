@@ -1,4 +1,4 @@
-//! The directories of one maildrop, held open for a session, and what is done to files in them.
+//! The directories of one maildrop, held open by a session, and what is done to files in them.
 //!
 //! Everything is named relative to them, and no link is followed inside the Maildir: its user may
 //! write there. Decides nothing about mail.
@@ -8,11 +8,13 @@ use std::{
     fs::DirBuilder,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
 };
 
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, CWD, FileType, Mode, OFlags},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat},
     io::Errno,
     path::Arg,
 };
@@ -46,8 +48,8 @@ pub(super) struct Place {
     /// The path of the directory with the lock and the sizes, for the log.
     pub(super) state_path: PathBuf,
     root: OwnedFd,
-    new: OwnedFd,
-    cur: OwnedFd,
+    /// `new` and `cur`, opened when they are needed: many sessions only ask what there is.
+    folders: [OnceLock<OwnedFd>; 2],
     state: Option<OwnedFd>,
 }
 
@@ -64,25 +66,45 @@ impl Place {
     }
 
     fn open_existing(whereabouts: &Whereabouts) -> Result<Self, Error> {
-        let path = whereabouts.root.clone();
-        let root = rustix::fs::openat(CWD, &path, DIRECTORY, Mode::empty());
-        let root = root.map_err(|errno| missing_or(&path, errno))?;
-        let open = |folder: Folder| {
-            let flags = DIRECTORY | OFlags::NOFOLLOW;
-            let opened = rustix::fs::openat(&root, folder.name(), flags, Mode::empty());
-            opened.map_err(|errno| missing_or(&path.join(folder.name()), errno))
-        };
-        let (new, cur) = (open(Folder::New)?, open(Folder::Cur)?);
-        let state_path = whereabouts.state.as_ref().unwrap_or(&path).clone();
+        let path = &whereabouts.root;
+        let root = rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty());
+        let root = root.map_err(|errno| missing_or(path, errno))?;
+        for folder in Folder::ALL {
+            Stamp::of_folder(&root, folder)
+                .map_err(|errno| missing_or(&path.join(folder.name()), errno))?;
+        }
         let state = whereabouts.state.as_deref().map(open_state).transpose()?;
-        Ok(Self {
-            path,
-            state_path,
+        Ok(Self::new(whereabouts, root, state))
+    }
+
+    /// The same without waiting for a disk: `None` if the system does not know where the directories
+    /// are, or there is something to be made.
+    pub(super) fn open_cached(whereabouts: &Whereabouts) -> Option<Self> {
+        let open = |path: &Path| {
+            let cached = ResolveFlags::CACHED;
+            rustix::fs::openat2(CWD, path, DIRECTORY, Mode::empty(), cached).ok()
+        };
+        let root = open(&whereabouts.root)?;
+        let state = match &whereabouts.state {
+            Some(state) => Some(open(state)?),
+            None => None,
+        };
+        Some(Self::new(whereabouts, root, state))
+    }
+
+    fn new(whereabouts: &Whereabouts, root: OwnedFd, state: Option<OwnedFd>) -> Self {
+        let Whereabouts {
+            root: path,
+            state: state_path,
+            create_below: _,
+        } = whereabouts;
+        Self {
+            path: path.clone(),
+            state_path: state_path.as_ref().unwrap_or(path).clone(),
             root,
-            new,
-            cur,
+            folders: Default::default(),
             state,
-        })
+        }
     }
 
     /// The Maildir.
@@ -95,73 +117,128 @@ impl Place {
         self.state.as_ref().unwrap_or(&self.root).as_fd()
     }
 
-    /// Opens a folder once more: two scans at once must not share a position in it.
-    pub(super) fn reopen(&self, folder: Folder) -> Result<OwnedFd, Errno> {
-        rustix::fs::openat(self.folder(folder), ".", DIRECTORY, Mode::empty())
+    /// Opens a folder for a scan: two at once must not share a position in it.
+    pub(super) fn open_folder(&self, folder: Folder) -> Result<OwnedFd, Errno> {
+        let flags = DIRECTORY | OFlags::NOFOLLOW;
+        rustix::fs::openat(&self.root, folder.name(), flags, Mode::empty())
     }
 
     /// Opens the message at `path`.
     pub(super) fn open_message(&self, path: &CStr) -> Result<(OwnedFd, Identity), Errno> {
         let (folder, name) = paths::split(path);
-        open_regular(self.folder(folder), name, OFlags::RDONLY)
+        open_regular(self.folder(folder)?, name, OFlags::RDONLY)
     }
 
     /// Which file is at `path`.
     pub(super) fn stat(&self, path: &CStr) -> Result<Identity, Errno> {
         let (folder, name) = paths::split(path);
-        rustix::fs::statat(self.folder(folder), name, AtFlags::SYMLINK_NOFOLLOW).map(Identity::from)
+        let folder = self.folder(folder)?;
+        rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(Identity::from)
     }
 
     /// Removes the message at `path`.
     pub(super) fn unlink(&self, path: &CStr) -> Result<(), Errno> {
         let (folder, name) = paths::split(path);
-        rustix::fs::unlinkat(self.folder(folder), name, AtFlags::empty())
+        rustix::fs::unlinkat(self.folder(folder)?, name, AtFlags::empty())
     }
 
-    /// When a name in each folder changed last.
+    /// The folders as they are now.
     pub(super) fn stamps(&self) -> Result<Stamps, Errno> {
         Ok(Stamps {
-            new: modified(&self.new)?,
-            cur: modified(&self.cur)?,
+            new: Stamp::of_folder(&self.root, Folder::New)?,
+            cur: Stamp::of_folder(&self.root, Folder::Cur)?,
         })
     }
 
     /// Makes removals from both folders survive a crash.
     pub(super) fn sync_folders(&self) -> Result<(), Errno> {
-        sync(&self.new)?;
-        sync(&self.cur)
+        for folder in Folder::ALL {
+            sync(self.folder(folder)?)?;
+        }
+        Ok(())
     }
 
-    fn folder(&self, folder: Folder) -> BorrowedFd<'_> {
-        match folder {
-            Folder::New => self.new.as_fd(),
-            Folder::Cur => self.cur.as_fd(),
+    fn folder(&self, folder: Folder) -> Result<BorrowedFd<'_>, Errno> {
+        let cell = match folder {
+            Folder::New => &self.folders[0],
+            Folder::Cur => &self.folders[1],
+        };
+        if let Some(opened) = cell.get() {
+            return Ok(opened.as_fd());
+        }
+        let opened = self.open_folder(folder)?;
+        Ok(cell.get_or_init(|| opened).as_fd())
+    }
+}
+
+/// The folders as they were at one moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Stamps {
+    new: Stamp,
+    cur: Stamp,
+}
+
+impl Stamps {
+    /// When something in one of them changed last, since 1970.
+    pub(super) fn latest(&self) -> Duration {
+        let Self { new, cur } = self;
+        let times = [new.modified, new.changed, cur.modified, cur.changed];
+        times.into_iter().max().unwrap_or_default()
+    }
+}
+
+/// A file, or a directory and the names in it, at one moment: what has been changed since has
+/// another stamp. Two changes within one tick of the file system's clock may look like one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    octets: i64,
+    /// Since 1970, as its owner wants it seen.
+    modified: Duration,
+    /// Since 1970, as the system knows it.
+    changed: Duration,
+}
+
+impl Stamp {
+    /// Of what is open.
+    pub(super) fn of(file: impl AsFd) -> Result<Self, Errno> {
+        rustix::fs::fstat(file).map(Self::from)
+    }
+
+    /// Of what has this name in a directory; `None` if nothing has.
+    pub(super) fn at(directory: BorrowedFd<'_>, name: &str) -> Result<Option<Self>, Errno> {
+        match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat.into())),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Of a folder of the Maildir that is open as `root`.
+    fn of_folder(root: &OwnedFd, folder: Folder) -> Result<Self, Errno> {
+        let stat = rustix::fs::statat(root, folder.name(), AtFlags::SYMLINK_NOFOLLOW)?;
+        match FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            true => Ok(stat.into()),
+            false => Err(Errno::NOTDIR),
         }
     }
 }
 
-/// When names in the folders changed last. Two changes within one tick of the system's clock may
-/// look like one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Stamps {
-    new: Modified,
-    cur: Modified,
-}
-
-/// When a name in a directory changed last.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Modified {
-    seconds: i64,
-    nanoseconds: u64,
-}
-
-/// When a name in `directory` changed last.
-pub(super) fn modified(directory: impl AsFd) -> Result<Modified, Errno> {
-    let stat = rustix::fs::fstat(directory)?;
-    Ok(Modified {
-        seconds: stat.st_mtime,
-        nanoseconds: stat.st_mtime_nsec,
-    })
+impl From<Stat> for Stamp {
+    fn from(stat: Stat) -> Self {
+        let time = |seconds: i64, nanoseconds: u64| {
+            let nanoseconds = u32::try_from(nanoseconds).unwrap_or_default();
+            Duration::new(u64::try_from(seconds).unwrap_or_default(), nanoseconds)
+        };
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            octets: stat.st_size,
+            modified: time(stat.st_mtime, stat.st_mtime_nsec),
+            changed: time(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
 }
 
 /// Makes what was done to a file or a directory survive a crash. Some file systems can not do that

@@ -13,7 +13,7 @@ use rustix::{
 use super::{
     name::{self, Delivered},
     paths::{self, Folder, Paths},
-    place::{self, Place},
+    place::{Place, Stamp},
 };
 
 /// Names of some 500 messages a system call.
@@ -100,14 +100,14 @@ impl Listing {
         buffer: &mut [MaybeUninit<u8>],
     ) -> Result<(), Error> {
         let failed = |errno| Error::Folder { folder, errno };
-        let directory = place.reopen(folder).map_err(failed)?;
+        let directory = place.open_folder(folder).map_err(failed)?;
         let before = self.found.len();
         for _ in 0..MAX_ROUNDS {
-            let changed = place::modified(&directory).map_err(failed)?;
+            let before_scan = Stamp::of(&directory).map_err(failed)?;
             self.found.truncate(before);
             rustix::fs::seek(&directory, rustix::fs::SeekFrom::Start(0)).map_err(failed)?;
             self.add(&directory, folder, buffer)?;
-            if folder == Folder::New || place::modified(&directory).map_err(failed)? == changed {
+            if folder == Folder::New || Stamp::of(&directory).map_err(failed)? == before_scan {
                 break;
             }
         }

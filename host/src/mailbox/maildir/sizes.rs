@@ -25,7 +25,8 @@ use super::{
     place,
 };
 
-const FILE: &str = "popcell-sizes";
+/// The file's name.
+pub(super) const FILE: &str = "popcell-sizes";
 const NEW_FILE: &str = "popcell-sizes.new";
 
 /// More than two million messages: what is larger is not ours.

@@ -15,6 +15,7 @@ use crate::capability::Fault;
 mod crash;
 mod expire;
 mod login;
+mod recent;
 mod remembered;
 mod session;
 

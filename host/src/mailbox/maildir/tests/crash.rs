@@ -48,7 +48,10 @@ fn open(root: &Path) -> Opened {
         state: None,
         create_below: None,
     };
-    maildir::login::open(&whereabouts, Uidl::Auto, "session").expect("a maildrop")
+    let locked = maildir::login::begin(&whereabouts).expect("a maildrop");
+    locked
+        .open(Uidl::Auto, &Recent::default())
+        .expect("its messages")
 }
 
 /// Removes the messages with these indices, under the eyes of `watch`.
