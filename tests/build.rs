@@ -1,5 +1,6 @@
 //! Builds the guests of the tests, which find them in `POPCELL_..._GUEST`: the one that breaks the
-//! contract (`tests/hostile`), the one with a fault (`tests/rollout`), the one with a standard library and the example (`tests/foreign`).
+//! contract (`tests/hostile`), the one with a fault and the one of another version of the contract
+//! (`tests/rollout`), the one with a standard library and the example (`tests/foreign`).
 //!
 //! The component proper is built by `host/build.rs`, in the same way.
 
@@ -14,6 +15,7 @@ const TARGET: &str = "wasm32-wasip2";
 fn main() {
     guest("guests/hostile", "hostile", "POPCELL_HOSTILE_GUEST");
     guest("guests/faulty", "faulty", "POPCELL_FAULTY_GUEST");
+    guest("guests/next", "next", "POPCELL_NEXT_GUEST");
     guest("guests/std", "std", "POPCELL_STD_GUEST");
     guest("../examples/component", "example", "POPCELL_EXAMPLE_GUEST");
 }
@@ -22,7 +24,8 @@ fn main() {
 fn guest(folder: &str, name: &str, variable: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guest = here.join(folder);
-    let shared = ["../wit", "../.cargo", "../component/src"].map(|input| here.join(input));
+    let shared = ["../wit", "wit-next", "../.cargo", "../component/src"];
+    let shared = shared.map(|input| here.join(input));
     for input in shared.into_iter().chain([guest.clone()]) {
         println!("cargo::rerun-if-changed={}", input.display());
     }

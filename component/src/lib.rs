@@ -33,7 +33,7 @@ pub mod capability;
 mod command;
 mod connection;
 mod dot;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "guest"))]
 #[allow(
     unsafe_code,
     missing_docs,

@@ -104,7 +104,7 @@ fn what_is_no_component_or_another_one_is_told_what_was_expected() {
     fs::write(dir.path().join("core"), b"\0asm\x01\0\0\0").unwrap();
     fs::write(dir.path().join("empty"), b"\0asm\x0d\0\x01\0").unwrap();
     let mut newer = EMBEDDED_COMPONENT.to_vec();
-    let (old, new) = (b"session@0.1.0", b"session@0.2.0");
+    let (old, new) = (b"session@0.1.0", b"session@0.3.0");
     for at in 0..newer.len() - old.len() {
         if newer[at..].starts_with(old) {
             newer[at..at + new.len()].copy_from_slice(new);
@@ -112,12 +112,14 @@ fn what_is_no_component_or_another_one_is_told_what_was_expected() {
     }
     fs::write(dir.path().join("newer"), newer).unwrap();
     let world = "expected a component of popcell:pop3/pop3-session@0.1.0: ";
-    let session = "expected that it exports popcell:pop3/session@0.1.0, found ";
+    let session = "expected that it exports popcell:pop3/session@0.1.0";
     for (file, words) in [
         ("text", world.to_owned()),
         ("core", world.to_owned()),
-        ("empty", format!("{session}nothing")),
-        ("newer", format!("{session}popcell:pop3/session@0.2.0")),
+        ("empty", session.to_owned()),
+        ("empty", "found nothing".to_owned()),
+        ("newer", session.to_owned()),
+        ("newer", "found popcell:pop3/session@0.3.0".to_owned()),
         (".", "is a directory".to_owned()),
         ("nothing", "No such file".to_owned()),
     ] {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cargo_metadata::MetadataCommand;
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Most lines of a file, its tests included.
 const MAX_LINES: usize = 400;
@@ -18,14 +18,9 @@ const EMPTY_NAMES: [&str; 6] = ["utils", "util", "helpers", "common", "misc", "m
 
 #[test]
 fn component_and_host_know_each_other_by_the_contract_only() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .expect("cargo reads the workspace");
+    let packages = packages();
     let depends = |from: &str, on: &str| {
-        let package = metadata
-            .packages
+        let package = packages
             .iter()
             .find(|package| package.name == from)
             .expect(from);
@@ -40,6 +35,27 @@ fn component_and_host_know_each_other_by_the_contract_only() {
         depends("popcell-tests", "popcell-component"),
         "the question makes no sense"
     );
+}
+
+#[test]
+fn a_contract_that_is_for_tests_is_in_no_product() {
+    let wants = |feature: &String| feature == "wit-next";
+    let mut asked = Vec::new();
+    for package in packages() {
+        let own = &package.features;
+        assert!(
+            !own.values()
+                .flatten()
+                .any(|feature| feature.contains("wit-next")),
+            "a feature of {} turns it on",
+            package.name
+        );
+        let wanting = package.dependencies.into_iter();
+        let wanting = wanting.filter(|on| on.features.iter().any(wants));
+        asked.extend(wanting.map(|on| (package.name.to_string(), on.kind)));
+    }
+    let expected = ("popcell-tests".to_owned(), DependencyKind::Development);
+    assert_eq!(asked, [expected]);
 }
 
 #[test]
@@ -203,6 +219,15 @@ impl Source {
             .position(|pair| pair[0].1 == "#[cfg(test)]" && pair[1].1.starts_with("mod tests"));
         self.lines.truncate(start.unwrap_or(self.lines.len()));
     }
+}
+
+/// The members of the workspace.
+fn packages() -> Vec<Package> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .exec();
+    metadata.expect("cargo reads the workspace").packages
 }
 
 fn root() -> PathBuf {

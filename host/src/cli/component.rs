@@ -113,7 +113,7 @@ fn inspect(path: &Path, is_json: bool) -> Result<(), Failure> {
         file: path.display().to_string(),
         octets: wasm.len(),
         sha256: digest(&wasm),
-        world: format!("{WORLD}@{WIT_VERSION}"),
+        world: format!("{WORLD}@{}", anatomy.version),
         fits: anatomy.fault.is_none(),
         problem: anatomy.fault.as_ref().map(causes),
         wasi: anatomy.wants_wasi(),

@@ -5,7 +5,8 @@
 use wasmtime::component::Component;
 
 use super::{
-    Error, Permission, contract,
+    Error, Permission, WIT_VERSION,
+    contract::{Contract, check_exports},
     registry::{link, refused},
 };
 
@@ -16,6 +17,8 @@ pub struct Anatomy {
     pub imports: Vec<String>,
     /// The interfaces that it exports, sorted.
     pub exports: Vec<String>,
+    /// The version of the contract that it was held against: its own, if that is served.
+    pub version: &'static str,
     /// Why it can not be a session, WASI or not, if that is so.
     pub fault: Option<Error>,
 }
@@ -35,12 +38,14 @@ impl Anatomy {
             .collect();
         imports.sort();
         exports.sort();
-        let fault = contract::check_exports(&exports)
+        let contract = Contract::of(exports.iter().map(String::as_str));
+        let fault = check_exports(&exports)
             .and_then(|()| link(engine, &component, Permission::Wasi).map(drop))
             .err();
         Ok(Self {
             imports,
             exports,
+            version: contract.map_or(WIT_VERSION, Contract::version),
             fault,
         })
     }

@@ -13,7 +13,7 @@
 //! * `park`: sessions between two cells.
 //! * `anatomy`: what a component is made of, for whoever looks at one.
 //! * `contract`: the versions of the contract, a file each; the only ones that know generated types,
-//!   but for `host`, which has those of the newest.
+//!   but for `host`, which has those of `wit/`.
 //! * `convert`: bounds.
 
 mod anatomy;

@@ -15,3 +15,4 @@ mod load;
 mod site;
 mod swap;
 mod tenant;
+mod versions;

@@ -223,14 +223,17 @@ pub(crate) fn wait(is_so: impl Fn() -> bool) {
 /// The lines of an answer behind its first one, which has to be `+OK`, up to the terminator.
 pub(crate) fn many(client: &mut Client, command: &str) -> Vec<Vec<u8>> {
     client.ok(command).unwrap();
+    lines(client)
+}
+
+/// The lines up to the terminator.
+pub(crate) fn lines(client: &mut Client) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     loop {
         match client.hear().unwrap() {
             Heard::Line(line) if line == b".\r\n" => return lines,
             Heard::Line(line) => lines.push(line),
-            heard @ (Heard::Closed(_) | Heard::Silence) => {
-                panic!("{command:?} breaks off: {heard:?}")
-            }
+            heard @ (Heard::Closed(_) | Heard::Silence) => panic!("it breaks off: {heard:?}"),
         }
     }
 }

@@ -6,9 +6,9 @@ use popcell::{
     component,
     rollout::{Refusal, Standing},
 };
-use popcell_tests::{driver::Heard, fake::World, letters, scene::Scene, wire};
+use popcell_tests::{fake::World, letters, scene::Scene, wire};
 
-use super::site::{Setting, Site, many};
+use super::site::{Setting, Site, lines, many};
 
 #[test]
 fn open_sessions_move_with_all_that_they_have() {
@@ -58,15 +58,8 @@ fn a_session_moves_in_the_middle_of_an_answer() {
     let mut order = site.order("none", 1);
     order.wait = false;
     site.carry_out(order).unwrap();
-    let mut said = Vec::new();
-    while !said.ends_with(b"\r\n.\r\n") {
-        match alice.hear().unwrap() {
-            Heard::Line(line) => said.extend(line),
-            heard @ (Heard::Closed(_) | Heard::Silence) => panic!("{heard:?}"),
-        }
-    }
-    let expected = [&wire::stuffed(&message)[..], b".\r\n"].concat();
-    assert!(said == expected, "an octet differs");
+    let said = lines(&mut alice).concat();
+    assert!(said == wire::stuffed(&message), "an octet differs");
     assert_eq!(
         site.views()[0].component.as_deref(),
         digest(&site, 2).as_deref()

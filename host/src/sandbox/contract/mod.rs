@@ -4,6 +4,8 @@
 //! that a guest gives is checked here; that is done in `convert.rs` and `park.rs`, for all versions.
 
 pub(super) mod v0_1;
+#[cfg(feature = "wit-next")]
+mod v0_2;
 
 use wasmtime::{
     Store,
@@ -18,20 +20,33 @@ use super::{
 /// The interface that a session is exported by, without its version.
 const SESSION: &str = "popcell:pop3/session";
 
+/// The versions that are served, that of `wit/` first. A component may be of any patch of one.
+const SERVED: &[(Contract, &str)] = &[
+    (Contract::V0_1, WIT_VERSION),
+    #[cfg(feature = "wit-next")]
+    (Contract::V0_2, "0.2.0"),
+];
+
 /// A version of the contract, by what is compatible.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Contract {
     V0_1,
+    #[cfg(feature = "wit-next")]
+    V0_2,
 }
 
 /// A component, ready to be instantiated.
 pub(super) enum Pre {
     V0_1(v0_1::Pre),
+    #[cfg(feature = "wit-next")]
+    V0_2(v0_2::Pre),
 }
 
 /// An instance of a component.
 pub(super) enum Guest {
     V0_1(v0_1::Guest),
+    #[cfg(feature = "wit-next")]
+    V0_2(v0_2::Guest),
 }
 
 /// A step as a guest gave it.
@@ -50,8 +65,8 @@ pub(super) struct Suspended {
 }
 
 impl Contract {
-    /// The version that a component with these exports is of. One without a session passes for the
-    /// newest: it is told what it lacks when it is linked.
+    /// The version that a component with these exports is of. One without a session passes for
+    /// that of `wit/`: it is told what it lacks when it is linked.
     ///
     /// # Errors
     ///
@@ -68,14 +83,25 @@ impl Contract {
     }
 
     fn by_name(export: &str) -> Option<Self> {
-        let patch = version(export)?.strip_prefix("0.1.")?;
-        patch.parse::<u32>().ok().map(|_| Self::V0_1)
+        let (minor, patch) = version(export)?.rsplit_once('.')?;
+        patch.parse::<u32>().ok()?;
+        let is_of = |served: &str| served.rsplit_once('.').is_some_and(|(of, _)| of == minor);
+        let found = SERVED.iter().find(|(_, served)| is_of(served));
+        found.map(|(contract, _)| *contract)
+    }
+
+    /// The version as it is served.
+    pub(super) fn version(self) -> &'static str {
+        let found = SERVED.iter().find(|(contract, _)| *contract == self);
+        found.map_or(WIT_VERSION, |(_, version)| version)
     }
 
     /// Gives components of this version what they import.
     pub(super) fn add_to_linker(self, linker: &mut Linker<Cell>) -> wasmtime::Result<()> {
         match self {
             Self::V0_1 => v0_1::add_to_linker(linker),
+            #[cfg(feature = "wit-next")]
+            Self::V0_2 => v0_2::add_to_linker(linker),
         }
     }
 
@@ -83,6 +109,8 @@ impl Contract {
     pub(super) fn find(self, pre: InstancePre<Cell>) -> wasmtime::Result<Pre> {
         match self {
             Self::V0_1 => v0_1::Pre::new(pre).map(Pre::V0_1),
+            #[cfg(feature = "wit-next")]
+            Self::V0_2 => v0_2::Pre::new(pre).map(Pre::V0_2),
         }
     }
 }
@@ -109,21 +137,27 @@ fn version(export: &str) -> Option<&str> {
 }
 
 fn unexpected(found: &str) -> Error {
-    Error::Component(format!(
-        "expected that it exports {SESSION}@{WIT_VERSION}, found {found}"
-    ))
+    let served = SERVED
+        .iter()
+        .map(|(_, version)| format!("{SESSION}@{version}"));
+    let served = served.collect::<Vec<_>>().join(" or ");
+    Error::Component(format!("expected that it exports {served}, found {found}"))
 }
 
 impl Pre {
     pub(super) fn engine(&self) -> &wasmtime::Engine {
         match self {
             Self::V0_1(pre) => pre.engine(),
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(pre) => pre.engine(),
         }
     }
 
     pub(super) async fn instantiate(&self, store: &mut Store<Cell>) -> wasmtime::Result<Guest> {
         match self {
             Self::V0_1(pre) => pre.instantiate(store).await.map(Guest::V0_1),
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(pre) => pre.instantiate(store).await.map(Guest::V0_2),
         }
     }
 }
@@ -137,6 +171,8 @@ impl Guest {
     ) -> wasmtime::Result<ResourceAny> {
         match self {
             Self::V0_1(guest) => guest.begin(store, connection).await,
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(guest) => guest.begin(store, connection).await,
         }
     }
 
@@ -147,6 +183,8 @@ impl Guest {
     ) -> wasmtime::Result<Given> {
         match self {
             Self::V0_1(guest) => guest.greet(store, session).await,
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(guest) => guest.greet(store, session).await,
         }
     }
 
@@ -158,6 +196,8 @@ impl Guest {
     ) -> wasmtime::Result<Given> {
         match self {
             Self::V0_1(guest) => guest.lines(store, session, asked).await,
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(guest) => guest.lines(store, session, asked).await,
         }
     }
 
@@ -169,6 +209,8 @@ impl Guest {
     ) -> wasmtime::Result<Given> {
         match self {
             Self::V0_1(guest) => guest.more(store, session, max).await,
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(guest) => guest.more(store, session, max).await,
         }
     }
 
@@ -179,6 +221,8 @@ impl Guest {
     ) -> wasmtime::Result<Given> {
         match self {
             Self::V0_1(guest) => guest.overlong(store, session).await,
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(guest) => guest.overlong(store, session).await,
         }
     }
 
@@ -189,6 +233,8 @@ impl Guest {
     ) -> wasmtime::Result<Suspended> {
         match self {
             Self::V0_1(guest) => guest.suspend(store, session).await,
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(guest) => guest.suspend(store, session).await,
         }
     }
 
@@ -201,6 +247,8 @@ impl Guest {
     ) -> wasmtime::Result<Result<ResourceAny, &'static str>> {
         match self {
             Self::V0_1(guest) => guest.resume(store, suspended, connection).await,
+            #[cfg(feature = "wit-next")]
+            Self::V0_2(guest) => guest.resume(store, suspended, connection).await,
         }
     }
 }
@@ -221,17 +269,25 @@ mod tests {
             assert_eq!(of(name), Ok(Contract::V0_1), "{name}");
         }
         for name in [
-            "popcell:pop3/session@0.2.0",
+            "popcell:pop3/session@0.3.0",
             "popcell:pop3/session@1.0.0",
             "popcell:pop3/session@0.1.0-draft",
+            "popcell:pop3/session@0.1",
             "popcell:pop3/session@0.11.0",
         ] {
             let why = of(name).unwrap_err().to_string();
-            assert!(
-                why.contains("popcell:pop3/session@0.1.0, found") && why.ends_with(name),
-                "{why}"
-            );
+            for (_, version) in SERVED {
+                assert!(why.contains(&format!("{SESSION}@{version}")), "{why}");
+            }
+            assert!(why.ends_with(&format!(", found {name}")), "{why}");
         }
+    }
+
+    #[test]
+    fn the_version_for_tests_is_served_to_tests_alone() {
+        let found = Contract::of(["popcell:pop3/session@0.2.7"].into_iter());
+        let expected = cfg!(feature = "wit-next").then_some("0.2.0");
+        assert_eq!(found.map(Contract::version).ok(), expected);
     }
 
     #[test]
