@@ -281,7 +281,7 @@ mod tests {
             prop_assert!(wire.is_empty() || wire.ends_with(CRLF));
             let text: Vec<&[u8]> = wire.split(|octet| *octet == b'\n').collect();
             for line in &text[..text.len() - 1] {
-                prop_assert_eq!(memchr::memchr(b'\r', line), Some(line.len() - 1));
+                prop_assert_eq!(memchr(b'\r', line), Some(line.len() - 1));
             }
             prop_assert_eq!(*text.last().expect("split gives at least one"), b"".as_slice());
             prop_assert_eq!(converted(&wire, 64, 64), wire, "the wire form is its own wire form");
