@@ -144,9 +144,10 @@ impl Place {
 
     /// The folders as they are now.
     pub(super) fn stamps(&self) -> Result<Stamps, Errno> {
+        let stamp = |folder| Stamp::of_folder(&self.root, folder).map_err(folder_is_gone);
         Ok(Stamps {
-            new: Stamp::of_folder(&self.root, Folder::New)?,
-            cur: Stamp::of_folder(&self.root, Folder::Cur)?,
+            new: stamp(Folder::New)?,
+            cur: stamp(Folder::Cur)?,
         })
     }
 
@@ -166,8 +167,16 @@ impl Place {
         if let Some(opened) = cell.get() {
             return Ok(opened.as_fd());
         }
-        let opened = self.open_folder(folder)?;
+        let opened = self.open_folder(folder).map_err(folder_is_gone)?;
         Ok(cell.get_or_init(|| opened).as_fd())
+    }
+}
+
+/// That a folder is missing says nothing of the messages in it.
+fn folder_is_gone(errno: Errno) -> Errno {
+    match errno {
+        Errno::NOENT => Errno::STALE,
+        errno => errno,
     }
 }
 
