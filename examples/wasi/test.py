@@ -217,6 +217,15 @@ class Tests:
             with self.assertRaises(poplib.error_proto):
                 client.retr(number)
 
+    def test_commands_that_each_arrive_while_one_is_answered(self):
+        """So many turns that the driver stops among them with some of them left."""
+        self.deliver(b"x" * 70 + b"\n")
+        client = self.login()
+        for command in (b"NOOP", b"STAT", b"UIDL 1", b"LIST 1"):
+            for _ in range(500):
+                client.sock.sendall(command + b"\r\n")
+                self.assertEqual(client.file.readline()[:3], b"+OK")
+
     def test_pipelined_commands_and_the_longest_line(self):
         client = self.login()
         client.sock.sendall(b"NOOP\r\n" * 3000 + b"x" * 16384 + b"\r\nNOOP\r\n")

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wasi::{
+    clocks::monotonic_clock::subscribe_duration,
     io::{
         poll::Pollable,
         streams::{InputStream, OutputStream, StreamError},
@@ -34,6 +35,9 @@ pub(crate) struct Connection {
     unsent: Vec<u8>,
     /// The last ones are with the host, and not yet on their way.
     is_flushing: bool,
+    /// It went as far as it could. Otherwise it stopped at [`TURNS`], and what it has to go on with
+    /// may be here already: no stream is going to tell.
+    is_waiting: bool,
     next: Next,
     active: Instant,
 }
@@ -68,6 +72,7 @@ impl Connection {
             lines: Input::default(),
             unsent: greeting.output,
             is_flushing: false,
+            is_waiting: false,
             next: greeting.next,
             active: Instant::now(),
         }
@@ -80,19 +85,25 @@ impl Connection {
 
     /// Ready when [`Self::advance`] can do something.
     pub(crate) fn subscribe(&self) -> Pollable {
-        if self.unsent.is_empty() && !self.is_flushing {
+        if !self.is_waiting {
+            subscribe_duration(0)
+        } else if self.unsent.is_empty() && !self.is_flushing {
             self.input.subscribe()
         } else {
             self.output.subscribe()
         }
     }
 
-    /// Goes on as far as it can without waiting; false if the connection is over.
+    /// Goes on without waiting, for some turns at most; false if the connection is over.
     pub(crate) fn advance(&mut self) -> bool {
+        self.is_waiting = false;
         for _ in 0..TURNS {
             match self.turn() {
                 Ok(Turn::Went) => self.active = Instant::now(),
-                Ok(Turn::Waits) => return true,
+                Ok(Turn::Waits) => {
+                    self.is_waiting = true;
+                    return true;
+                }
                 Ok(Turn::Ends) => {
                     // What was sent arrives, whatever the client has still written.
                     let _ = self.socket.shutdown(ShutdownType::Send);
