@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use wasi::{
-    clocks::monotonic_clock::subscribe_duration,
     io::{
         poll::Pollable,
         streams::{InputStream, OutputStream, StreamError},
@@ -24,8 +23,11 @@ const READ: u64 = 4_096;
 /// So many turns, and the others' turn comes.
 const TURNS: usize = 32;
 
-/// One client. The streams are the socket's children, so they are dropped first.
+/// One client. What waits for a stream is its child, as the streams are the socket's, so it is
+/// dropped first.
 pub(crate) struct Connection {
+    readable: Pollable,
+    writable: Pollable,
     input: InputStream,
     output: OutputStream,
     socket: TcpSocket,
@@ -65,6 +67,8 @@ impl Connection {
         });
         let greeting = session.greet();
         Self {
+            readable: input.subscribe(),
+            writable: output.subscribe(),
             input,
             output,
             socket,
@@ -83,15 +87,15 @@ impl Connection {
         self.active.elapsed()
     }
 
-    /// Ready when [`Self::advance`] can do something.
-    pub(crate) fn subscribe(&self) -> Pollable {
-        if !self.is_waiting {
-            subscribe_duration(0)
-        } else if self.unsent.is_empty() && !self.is_flushing {
-            self.input.subscribe()
+    /// Ready when [`Self::advance`] can do something; none if it can at once.
+    pub(crate) fn waits_for(&self) -> Option<&Pollable> {
+        let is_sending = !self.unsent.is_empty() || self.is_flushing;
+        let ready = if is_sending {
+            &self.writable
         } else {
-            self.output.subscribe()
-        }
+            &self.readable
+        };
+        self.is_waiting.then_some(ready)
     }
 
     /// Goes on without waiting, for some turns at most; false if the connection is over.

@@ -38,8 +38,9 @@ mod bindings {
 const MAX_CONNECTIONS: usize = 256;
 /// RFC 1939 §3: an inactivity timer is of ten minutes at least.
 const IDLE: Duration = Duration::from_secs(600);
-/// Nanoseconds between two looks at who is idle. There is one timer for all, because jco keeps each
-/// until its time has come, also when it was dropped (preview2-shim 0.26.0).
+/// Nanoseconds between two looks at who is idle. There is one timer for all, and nothing is
+/// subscribed to anew in each turn of the loop: jco keeps a timer until its time has come, also when
+/// it was dropped, and forgets no subscription (preview2-shim 0.26.0).
 const LOOK: u64 = 60_000_000_000;
 
 fn main() -> ExitCode {
@@ -62,9 +63,10 @@ fn main() -> ExitCode {
 
 fn serve(listener: &Listener) -> ! {
     let mut connections: Vec<Connection> = Vec::new();
+    let now = subscribe_duration(0);
     let mut timer = subscribe_duration(LOOK);
     loop {
-        let ready = wait(listener, &connections, &timer);
+        let ready = wait(listener, &connections, &now, &timer);
         // From the last to the first, so that a removal moves none that is still to come.
         for index in ready.into_iter().rev() {
             match connections.get_mut(index) {
@@ -83,15 +85,24 @@ fn serve(listener: &Listener) -> ! {
     }
 }
 
-/// The connections that can go on; a number behind them is the listener's.
-fn wait(listener: &Listener, connections: &[Connection], timer: &Pollable) -> Vec<usize> {
-    let mut waiting: Vec<Pollable> = connections.iter().map(Connection::subscribe).collect();
+/// The connections that can go on; a number behind them is the listener's. `now` is ready.
+fn wait(
+    listener: &Listener,
+    connections: &[Connection],
+    now: &Pollable,
+    timer: &Pollable,
+) -> Vec<usize> {
+    let mut all: Vec<&Pollable> = connections
+        .iter()
+        .map(|connection| connection.waits_for().unwrap_or(now))
+        .collect();
     if connections.len() < MAX_CONNECTIONS {
-        waiting.push(listener.subscribe());
+        all.push(listener.ready());
     }
-    let all: Vec<&Pollable> = waiting.iter().chain([timer]).collect();
+    let sources = all.len();
+    all.push(timer);
     let ready = poll(&all)
         .into_iter()
         .filter_map(|index| usize::try_from(index).ok());
-    ready.filter(|index| *index < waiting.len()).collect()
+    ready.filter(|index| *index < sources).collect()
 }
