@@ -23,8 +23,11 @@ const READ: u64 = 4_096;
 /// So many turns, and the others' turn comes.
 const TURNS: usize = 32;
 
-/// One client. The streams are the socket's children, so they are dropped first.
+/// One client. What waits for a stream is its child, as the streams are the socket's, so it is
+/// dropped first.
 pub(crate) struct Connection {
+    readable: Pollable,
+    writable: Pollable,
     input: InputStream,
     output: OutputStream,
     socket: TcpSocket,
@@ -34,6 +37,9 @@ pub(crate) struct Connection {
     unsent: Vec<u8>,
     /// The last ones are with the host, and not yet on their way.
     is_flushing: bool,
+    /// It went as far as it could. Otherwise it stopped at [`TURNS`], and what it has to go on with
+    /// may be here already: no stream is going to tell.
+    is_waiting: bool,
     next: Next,
     active: Instant,
 }
@@ -61,6 +67,8 @@ impl Connection {
         });
         let greeting = session.greet();
         Self {
+            readable: input.subscribe(),
+            writable: output.subscribe(),
             input,
             output,
             socket,
@@ -68,6 +76,7 @@ impl Connection {
             lines: Input::default(),
             unsent: greeting.output,
             is_flushing: false,
+            is_waiting: false,
             next: greeting.next,
             active: Instant::now(),
         }
@@ -78,21 +87,27 @@ impl Connection {
         self.active.elapsed()
     }
 
-    /// Ready when [`Self::advance`] can do something.
-    pub(crate) fn subscribe(&self) -> Pollable {
-        if self.unsent.is_empty() && !self.is_flushing {
-            self.input.subscribe()
+    /// Ready when [`Self::advance`] can do something; none if it can at once.
+    pub(crate) fn waits_for(&self) -> Option<&Pollable> {
+        let is_sending = !self.unsent.is_empty() || self.is_flushing;
+        let ready = if is_sending {
+            &self.writable
         } else {
-            self.output.subscribe()
-        }
+            &self.readable
+        };
+        self.is_waiting.then_some(ready)
     }
 
-    /// Goes on as far as it can without waiting; false if the connection is over.
+    /// Goes on without waiting, for some turns at most; false if the connection is over.
     pub(crate) fn advance(&mut self) -> bool {
+        self.is_waiting = false;
         for _ in 0..TURNS {
             match self.turn() {
                 Ok(Turn::Went) => self.active = Instant::now(),
-                Ok(Turn::Waits) => return true,
+                Ok(Turn::Waits) => {
+                    self.is_waiting = true;
+                    return true;
+                }
                 Ok(Turn::Ends) => {
                     // What was sent arrives, whatever the client has still written.
                     let _ = self.socket.shutdown(ShutdownType::Send);

@@ -20,8 +20,11 @@ use wasi::{
 /// A connection, as it is accepted.
 pub(crate) type Accepted = (TcpSocket, InputStream, OutputStream);
 
-/// A socket that accepts connections.
-pub(crate) struct Listener(TcpSocket);
+/// A socket that accepts connections. What waits for it is its child, so it is dropped first.
+pub(crate) struct Listener {
+    ready: Pollable,
+    socket: TcpSocket,
+}
 
 impl Listener {
     /// Listens on an address and port; port 0 is any free one.
@@ -29,31 +32,29 @@ impl Listener {
         let address: SocketAddr = address
             .parse()
             .map_err(|_| "expected an IP address and a port, as 127.0.0.1:1110".to_owned())?;
-        listen(address)
-            .map(Self)
-            .map_err(|error| format!("can not listen: {}", error.name()))
+        listen(address).map_err(|error| format!("can not listen: {}", error.name()))
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
-        match self.0.local_address() {
+        match self.socket.local_address() {
             Ok(address) => from_wasi(address).to_string(),
             Err(error) => error.name().to_owned(),
         }
     }
 
     /// Ready when there is somebody to accept.
-    pub(crate) fn subscribe(&self) -> Pollable {
-        self.0.subscribe()
+    pub(crate) fn ready(&self) -> &Pollable {
+        &self.ready
     }
 
     /// Somebody who waits. An error is that client's, or passes: the next poll tells.
     pub(crate) fn accept(&self) -> Option<Accepted> {
-        self.0.accept().ok()
+        self.socket.accept().ok()
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpSocket, ErrorCode> {
+fn listen(address: SocketAddr) -> Result<Listener, ErrorCode> {
     let family = match address {
         SocketAddr::V4(_) => IpAddressFamily::Ipv4,
         SocketAddr::V6(_) => IpAddressFamily::Ipv6,
@@ -64,8 +65,7 @@ fn listen(address: SocketAddr) -> Result<TcpSocket, ErrorCode> {
     finish(&ready, || socket.finish_bind())?;
     socket.start_listen()?;
     finish(&ready, || socket.finish_listen())?;
-    drop(ready);
-    Ok(socket)
+    Ok(Listener { ready, socket })
 }
 
 fn finish(ready: &Pollable, done: impl Fn() -> Result<(), ErrorCode>) -> Result<(), ErrorCode> {

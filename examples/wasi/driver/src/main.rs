@@ -38,6 +38,10 @@ mod bindings {
 const MAX_CONNECTIONS: usize = 256;
 /// RFC 1939 §3: an inactivity timer is of ten minutes at least.
 const IDLE: Duration = Duration::from_secs(600);
+/// Nanoseconds between two looks at who is idle. There is one timer for all, and nothing is
+/// subscribed to anew in each turn of the loop: jco keeps a timer until its time has come, also when
+/// it was dropped, and forgets no subscription (preview2-shim 0.26.0).
+const LOOK: u64 = 60_000_000_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -59,8 +63,10 @@ fn main() -> ExitCode {
 
 fn serve(listener: &Listener) -> ! {
     let mut connections: Vec<Connection> = Vec::new();
+    let now = subscribe_duration(0);
+    let mut timer = subscribe_duration(LOOK);
     loop {
-        let ready = wait(listener, &connections);
+        let ready = wait(listener, &connections, &now, &timer);
         // From the last to the first, so that a removal moves none that is still to come.
         for index in ready.into_iter().rev() {
             match connections.get_mut(index) {
@@ -72,25 +78,30 @@ fn serve(listener: &Listener) -> ! {
                 }
             }
         }
-        connections.retain(|connection| connection.idle() < IDLE);
+        if timer.ready() {
+            connections.retain(|connection| connection.idle() < IDLE);
+            timer = subscribe_duration(LOOK);
+        }
     }
 }
 
-/// The connections that can go on; a number behind them is the listener's.
-fn wait(listener: &Listener, connections: &[Connection]) -> Vec<usize> {
-    let mut waiting: Vec<Pollable> = connections.iter().map(Connection::subscribe).collect();
-    let is_listening = connections.len() < MAX_CONNECTIONS;
-    if is_listening {
-        waiting.push(listener.subscribe());
+/// The connections that can go on; a number behind them is the listener's. `now` is ready.
+fn wait(
+    listener: &Listener,
+    connections: &[Connection],
+    now: &Pollable,
+    timer: &Pollable,
+) -> Vec<usize> {
+    let mut all: Vec<&Pollable> = connections
+        .iter()
+        .map(|connection| connection.waits_for().unwrap_or(now))
+        .collect();
+    if connections.len() < MAX_CONNECTIONS {
+        all.push(listener.ready());
     }
-    let idlest = connections.iter().map(Connection::idle).max();
-    let left = IDLE.saturating_sub(idlest.unwrap_or_default());
-    waiting.push(subscribe_duration(
-        u64::try_from(left.as_nanos()).unwrap_or(u64::MAX),
-    ));
-    let sources = connections.len() + usize::from(is_listening);
-    let ready = poll(&waiting.iter().collect::<Vec<_>>());
-    let ready = ready
+    let sources = all.len();
+    all.push(timer);
+    let ready = poll(&all)
         .into_iter()
         .filter_map(|index| usize::try_from(index).ok());
     ready.filter(|index| *index < sources).collect()
