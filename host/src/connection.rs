@@ -14,8 +14,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{io::ReadBuf, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    io::ReadBuf,
+    time::{Instant, Sleep},
+};
 
 pub(crate) use self::depart::{Passport, Resumed, Stream};
 use self::{
@@ -28,9 +30,9 @@ use crate::{
     linger,
     login::Watch,
     presence::Meter,
-    reception::Stop,
     sandbox::{Error, Next, Step, Usage},
     seat::Seat,
+    stop::Stop,
 };
 
 /// Octets that one read takes from the socket.
@@ -114,8 +116,10 @@ pub(crate) struct Connection<S> {
     is_resumed: bool,
     /// There if it can leave this process.
     passport: Option<Passport>,
-    /// When the client last finished a line or took some of an answer.
+    /// When the client last finished a line, or took some of an answer that had to wait for it.
     last_progress: Instant,
+    /// Wakes the session up when it has waited for too long.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: Stream> Connection<S> {
@@ -145,6 +149,7 @@ impl<S: Stream> Connection<S> {
             is_resumed: false,
             passport,
             last_progress: Instant::now(),
+            alarm: None,
         })
     }
 
@@ -153,10 +158,12 @@ impl<S: Stream> Connection<S> {
     pub(crate) async fn serve(mut self: Box<Self>, stop: &Stop) -> Outcome<S> {
         let entry = self.meter.entry();
         let last = tokio::select! {
-            last = self.dialogue(&stop.shutdown) => last,
+            last = self.dialogue(stop) => last,
             () = entry.kicked() => Err(End::Kicked),
             // A commit that has begun runs to its end all the same; its answer is lost.
             () = stop.abort.cancelled() => Err(End::Shutdown),
+            // Has the dialogue look at `stop`, where it waits for a command.
+            never = stop.wake() => match never {},
         };
         let Self {
             stream,
@@ -197,7 +204,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// The loop of every session.
-    async fn dialogue(&mut self, shutdown: &CancellationToken) -> Result<Last, End> {
+    async fn dialogue(&mut self, stop: &Stop) -> Result<Last, End> {
         let mut step = match self.is_resumed {
             true => Step::nothing(),
             false => self.seat.greet().await?,
@@ -217,7 +224,7 @@ impl<S: Stream> Connection<S> {
             }
             step = match step.next {
                 Next::Lines if self.watch.is_exhausted() => return Err(End::TooManyFailedLogins),
-                Next::Lines => self.lines(shutdown).await?,
+                Next::Lines => self.lines(stop).await?,
                 Next::More => self.seat.more().await?,
                 Next::Close => return Ok(Last::Closed(End::Quit)),
                 Next::Abort => return Ok(Last::Closed(self.abort())),
@@ -228,7 +235,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Hands complete lines to the session, as soon as there are any.
-    async fn lines(&mut self, shutdown: &CancellationToken) -> Result<Step, End> {
+    async fn lines(&mut self, stop: &Stop) -> Result<Step, End> {
         loop {
             if !self.input.lines().is_empty() {
                 let lines = match self.seat.wants_single_lines() {
@@ -248,18 +255,9 @@ impl<S: Stream> Connection<S> {
             if self.is_peer_gone {
                 return Err(End::PeerClosed);
             }
-            self.wait(shutdown).await?;
-        }
-    }
-
-    /// Waits for octets, for a deadline, or for the server's end.
-    async fn wait(&mut self, shutdown: &CancellationToken) -> Result<(), End> {
-        let (deadline, late) = self.deadline();
-        let waited = self.rest(What::Octets, deadline, late);
-        tokio::select! {
-            biased;
-            () = shutdown.cancelled() => Err(End::Shutdown),
-            waited = waited => waited.map(drop),
+            // Waits for octets, for a deadline, or for the server's end.
+            let (deadline, late) = self.deadline();
+            self.rest(What::Octets(stop), deadline, late).await?;
         }
     }
 
@@ -301,7 +299,6 @@ impl<S: Stream> Connection<S> {
                 return Err(End::Io(io::ErrorKind::WriteZero));
             }
             self.traffic.octets_out += sent as u64;
-            self.last_progress = Instant::now();
             output = &output[sent..];
         }
         // TLS keeps what it has encrypted until it is flushed.
@@ -315,8 +312,11 @@ impl<S: Stream> Connection<S> {
         match done {
             Poll::Ready(done) => done.map_err(|error| End::from(&error)),
             Poll::Pending => {
-                let deadline = Instant::now() + self.limits.write;
-                self.rest(what, deadline, End::WriteStalled).await
+                self.last_progress = Instant::now();
+                let deadline = self.last_progress + self.limits.write;
+                let sent = self.rest(what, deadline, End::WriteStalled).await;
+                self.last_progress = Instant::now();
+                sent
             }
         }
     }

@@ -148,6 +148,7 @@ pub mod services;
 pub mod sessions;
 mod slow_lane;
 pub mod snapshot;
+mod stop;
 mod story;
 pub mod systemd;
 pub mod takeover;

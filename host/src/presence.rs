@@ -126,6 +126,11 @@ impl Meter {
         Arc::clone(&self.entry)
     }
 
+    /// Whether the session is to look whether it should be somewhere else. Asked once.
+    pub(crate) fn is_nudged(&self) -> bool {
+        self.entry.take_nudge()
+    }
+
     /// These lines were handed to the session.
     pub(crate) fn lines(&self, lines: &[u8]) {
         let count = memchr::memchr_iter(b'\n', lines).count();

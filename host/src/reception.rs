@@ -9,7 +9,6 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{net::TcpStream, time::Instant};
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::{
@@ -22,7 +21,7 @@ use crate::{
     connection::{self, Connection, Finish, Outcome, Passport, Stream},
     counter::{Counter, Offer, challenge},
     end::{self, End, Origin, SessionIds},
-    login::{self, Circumstances, SessionLogin, delay::Delays},
+    login::{self, Circumstances, SessionLogin, Watch, delay::Delays},
     metrics::Refused,
     operations::Operations,
     presence::Presence,
@@ -33,21 +32,13 @@ use crate::{
     server::Error,
     services::{SPARE_CELLS, Services},
     slow_lane::SlowLane,
+    stop::Stop,
     story::Story,
     tenant::Tenants,
     tls::{self, Accepted, Tls},
 };
 
 pub(crate) use self::adopt::Adopted;
-
-/// When connections have to end.
-#[derive(Debug, Default)]
-pub(crate) struct Stop {
-    /// Cancelled when the server is told to stop.
-    pub(crate) shutdown: CancellationToken,
-    /// Cancelled when it will wait no longer.
-    pub(crate) abort: CancellationToken,
-}
 
 /// What all connections share.
 pub(crate) struct Reception {
@@ -71,6 +62,12 @@ pub(crate) struct Arrival {
     pub(crate) peer: SocketAddr,
     local: SocketAddr,
     since: Instant,
+}
+
+/// A session in its cell, that nobody has greeted yet.
+struct Begun<S> {
+    connection: Box<Connection<S>>,
+    watch: Watch,
 }
 
 impl Reception {
@@ -182,8 +179,8 @@ impl Reception {
             }
             (ListenerTls::Stls, Some(tls)) => {
                 let offer = Offer::in_the_clear(listener, may_send_password, true);
-                let dialogue = self.dialogue(stream, offer, &counter, stop, &mut story);
-                match Box::pin(dialogue).await {
+                let begun = Box::pin(self.begin(stream, offer, &counter, stop, &mut story)).await;
+                match Box::pin(dialogue(begun, stop, &mut story)).await {
                     Finish::StartTls(stream) => {
                         Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await
                     }
@@ -192,8 +189,8 @@ impl Reception {
             }
             (ListenerTls::None | ListenerTls::Stls | ListenerTls::Implicit, _) => {
                 let offer = Offer::in_the_clear(listener, may_send_password, false);
-                let dialogue = self.dialogue(stream, offer, &counter, stop, &mut story);
-                match Box::pin(dialogue).await {
+                let begun = Box::pin(self.begin(stream, offer, &counter, stop, &mut story)).await;
+                match Box::pin(dialogue(begun, stop, &mut story)).await {
                     Finish::StartTls(_) => sandbox::Error::Contract("no TLS to start").into(),
                     Finish::End(end) => end,
                 }
@@ -249,22 +246,23 @@ impl Reception {
             listener: None,
         };
         let counter = counter.named(facts.server_name.as_deref());
-        let dialogue = self.dialogue(stream, offer, &counter, stop, story);
-        match Box::pin(dialogue).await {
+        let begun = Box::pin(self.begin(stream, offer, &counter, stop, story)).await;
+        match Box::pin(dialogue(begun, stop, story)).await {
             Finish::StartTls(_) => sandbox::Error::Contract("STLS under TLS").into(),
             Finish::End(end) => end,
         }
     }
 
-    /// A session in a cell of its own, from its greeting to its end.
-    async fn dialogue<S: Stream>(
+    /// A session in a cell of its own, before its greeting. To be awaited in a box: none of this is
+    /// to be held by a connection for as long as it lasts.
+    async fn begin<S: Stream>(
         &self,
         stream: S,
         offer: Offer,
         counter: &Counter,
         stop: &Stop,
         story: &mut Story,
-    ) -> Finish<S> {
+    ) -> Result<Begun<S>, End> {
         let limits = self.connection_limits(story, &offer);
         let channel = counter.channel(story, &offer);
         let facts = self.facts(counter, &channel, &offer);
@@ -291,24 +289,14 @@ impl Reception {
         let take = Box::pin(Seat::take(login, surroundings));
         let seat = tokio::select! {
             seat = take => seat,
-            () = stop.shutdown.cancelled() => return Finish::End(End::Shutdown),
-            () = story.presence.kicked() => return Finish::End(End::Kicked),
-        };
-        let seat = match seat {
-            Ok(seat) => seat,
-            Err(error) => return Finish::End(error.into()),
-        };
+            () = stop.shutdown.cancelled() => return Err(End::Shutdown),
+            () = story.presence.kicked() => return Err(End::Kicked),
+        }?;
         let meter = story.presence.meter(seat.component());
         let origin = story.origin.clone();
-        let connection =
-            Connection::new(stream, seat, watch.clone(), origin, limits, meter, passport);
-        let Outcome {
-            finish,
-            usage,
-            traffic,
-        } = connection.serve(stop).await;
-        story.session(traffic, watch.record(), usage);
-        finish
+        let watched = watch.clone();
+        let connection = Connection::new(stream, seat, watched, origin, limits, meter, passport);
+        Ok(Begun { connection, watch })
     }
 
     fn connection_limits(&self, story: &mut Story, offer: &Offer) -> connection::Limits {
@@ -374,6 +362,25 @@ impl Reception {
             max_bad_commands_after_login: self.limits.bad_commands_after_login,
         }
     }
+}
+
+/// A session from its greeting to its end.
+async fn dialogue<S: Stream>(
+    begun: Result<Begun<S>, End>,
+    stop: &Stop,
+    story: &mut Story,
+) -> Finish<S> {
+    let Begun { connection, watch } = match begun {
+        Ok(begun) => begun,
+        Err(end) => return Finish::End(end),
+    };
+    let Outcome {
+        finish,
+        usage,
+        traffic,
+    } = connection.serve(stop).await;
+    story.session(traffic, watch.record(), usage);
+    finish
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {

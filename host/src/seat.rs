@@ -267,7 +267,8 @@ impl Seat {
             return Err(LOST);
         };
         let step = match session.is_overdrawn() {
-            false => call.make(session).await,
+            // In a box, since a call has room for more than all the rest of an idle connection.
+            false => Box::pin(call.make(session)).await,
             true => Box::pin(self.make_slowly(call)).await,
         }?;
         self.member.generation().answered(&step);

@@ -19,9 +19,10 @@ use crate::{
     login::delay::Delays,
     metrics::Refused,
     operations::Operations,
-    reception::{Adopted, Reception, Stop},
+    reception::{Adopted, Reception},
     record, retention,
     services::Services,
+    stop::Stop,
     takeover::{Arrived, Sockets},
     tenant::Tenants,
 };
@@ -206,7 +207,7 @@ impl Server {
             }
         }
         info!(sessions = connections.len(), "shutting down");
-        stop.shutdown.cancel();
+        stop.begin();
         connections.close();
         if timeout(grace, connections.wait()).await.is_err() {
             warn!(

@@ -42,8 +42,10 @@ pub struct Entry {
     octets_in: AtomicU64,
     octets_out: AtomicU64,
     is_parked: AtomicBool,
-    kick: Notify,
-    nudge: Notify,
+    is_kicked: AtomicBool,
+    is_nudged: AtomicBool,
+    /// Wakes the connection up, which looks at the two above.
+    signal: Notify,
 }
 
 /// What is known of a connection beside numbers.
@@ -131,8 +133,9 @@ impl Sessions {
             octets_in: AtomicU64::new(0),
             octets_out: AtomicU64::new(0),
             is_parked: AtomicBool::new(false),
-            kick: Notify::new(),
-            nudge: Notify::new(),
+            is_kicked: AtomicBool::new(false),
+            is_nudged: AtomicBool::new(false),
+            signal: Notify::new(),
         });
         self.entries().insert(id, Arc::clone(&entry));
         entry
@@ -189,7 +192,7 @@ impl Sessions {
         let meant = entries.iter().filter(|entry| entry.is_meant(whom));
         meant
             .map(|entry| {
-                entry.kick.notify_one();
+                entry.kick();
                 entry.id
             })
             .collect()
@@ -201,19 +204,29 @@ impl Sessions {
 }
 
 impl Entry {
-    /// Resolves when the operator wants the session to end.
+    /// Resolves when the operator wants the session to end. Until then it wakes up who waits for it
+    /// whenever the session is nudged.
     pub(crate) async fn kicked(&self) {
-        self.kick.notified().await;
+        while !self.is_kicked.load(Ordering::Acquire) {
+            self.signal.notified().await;
+        }
     }
 
-    /// Resolves when the session is to look whether it should be somewhere else.
-    pub(crate) async fn nudged(&self) {
-        self.nudge.notified().await;
+    fn kick(&self) {
+        self.is_kicked.store(true, Ordering::Release);
+        self.signal.notify_one();
     }
 
     /// Has the session look whether it should be somewhere else: in no cell, or in another one.
     pub(crate) fn nudge(&self) {
-        self.nudge.notify_one();
+        self.is_nudged.store(true, Ordering::Release);
+        self.signal.notify_one();
+    }
+
+    /// Whether it has been nudged since this was asked last.
+    pub(crate) fn take_nudge(&self) -> bool {
+        // Asked all the time, and nearly always in vain.
+        self.is_nudged.load(Ordering::Relaxed) && self.is_nudged.swap(false, Ordering::Acquire)
     }
 
     /// The session has left its cell, or is in one.
@@ -294,91 +307,4 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        pin::pin,
-        task::{Context, Poll, Waker},
-    };
-
-    use super::*;
-    use crate::end::SessionIds;
-
-    /// Three connections: two of alice, one of nobody.
-    fn three() -> (Sessions, Vec<Arc<Entry>>) {
-        let sessions = Sessions::default();
-        let ids = SessionIds::new().expect("random numbers");
-        let peer = "192.0.2.1:4711".parse().expect("address");
-        let entries: Vec<_> = (0..3).map(|_| sessions.enter(ids.next(), peer)).collect();
-        for entry in &entries[..2] {
-            entry.facts().user = Some("alice".into());
-        }
-        (sessions, entries)
-    }
-
-    fn poll_once(future: impl Future<Output = ()>) -> bool {
-        pin!(future).poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
-    }
-
-    #[test]
-    fn an_entry_is_small() {
-        let counts = 2 * size_of::<usize>();
-        let octets = size_of::<Entry>() + counts;
-        assert!(octets < 256, "{octets} octets for each connection");
-    }
-
-    #[test]
-    fn those_who_are_meant_are_kicked_and_nobody_else() {
-        let (sessions, entries) = three();
-        assert_eq!(sessions.kick(&Whom::User("bob".to_owned())), []);
-        assert_eq!(sessions.kick(&Whom::User("alice".to_owned())).len(), 2);
-        let kicked: Vec<_> = entries
-            .iter()
-            .map(|entry| poll_once(entry.kicked()))
-            .collect();
-        assert_eq!(kicked, [true, true, false]);
-        let third = entries[2].id;
-        assert_eq!(sessions.kick(&Whom::Session(third)), [third]);
-        assert!(
-            poll_once(entries[2].kicked()),
-            "a kick waits for whoever asks later"
-        );
-        let all = Whom::Tenant(DEFAULT_TENANT.to_owned());
-        assert_eq!(sessions.kick(&all).len(), 3);
-    }
-
-    #[test]
-    fn who_has_left_is_not_there() {
-        let (sessions, entries) = three();
-        sessions.leave(entries[1].id);
-        assert_eq!(sessions.len(), 2);
-        assert_eq!(sessions.kick(&Whom::Session(entries[1].id)), []);
-        assert!(sessions.list().iter().all(|view| view.id != entries[1].id));
-    }
-
-    #[test]
-    fn a_text_is_kept_once_and_only_while_it_is_used() {
-        let sessions = Sessions::default();
-        let (one, two) = (sessions.shared("ab"), sessions.shared("ab"));
-        assert!(Arc::ptr_eq(&one, &two));
-        drop((one, two));
-        let other = sessions.shared("cd");
-        assert_eq!(sessions.texts.lock().expect("whole").len(), 1);
-        drop(other);
-    }
-
-    #[test]
-    fn what_a_connection_adds_up_is_seen() {
-        let (sessions, entries) = three();
-        entries[2].facts().state = State::Authorization;
-        entries[2].add_traffic(3, 4);
-        entries[2].add_traffic(30, 40);
-        entries[2].add_computed(1500);
-        entries[2].set_memory(65_536);
-        let list = sessions.list();
-        let view = list.iter().find(|view| view.id == entries[2].id);
-        let view = view.expect("listed");
-        assert_eq!((view.octets_in, view.octets_out), (33, 44));
-        assert_eq!(view.computed, Duration::from_nanos(1500));
-        assert_eq!((view.memory, view.state), (65_536, State::Authorization));
-    }
-}
+mod tests;

@@ -52,7 +52,7 @@ impl<S: Stream> Connection<S> {
         let Some(departures) = self.seat.house().departures.load_full() else {
             return Ok(());
         };
-        if !matches!(what, What::Octets) || self.input.len() > 0 || self.is_peer_gone {
+        if !matches!(what, What::Octets(_)) || self.input.len() > 0 || self.is_peer_gone {
             return Ok(());
         }
         self.seat.park().await?;

@@ -7,14 +7,14 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::{Connection, Stream};
-use crate::{end::End, sessions::Entry};
+use crate::{end::End, stop::Stop};
 
 /// A session that has waited for less is not idle: to leave the cell behind every burst would cost
 /// more than the cell.
@@ -23,8 +23,8 @@ const MOMENT: Duration = Duration::from_millis(10);
 /// What is waited for.
 #[derive(Clone, Copy)]
 pub(super) enum What<'a> {
-    /// Octets of the client, or its end.
-    Octets,
+    /// Octets of the client, its end, or the server's.
+    Octets(&'a Stop),
     /// That some of these octets are sent.
     Sent(&'a [u8]),
     /// That nothing is left to be sent.
@@ -44,6 +44,7 @@ enum Rest {
 
 /// What has put an end to a wait.
 enum Event {
+    Stopped,
     Done(io::Result<usize>),
     Nudged,
     Alarm,
@@ -57,17 +58,18 @@ impl<S: Stream> Connection<S> {
         deadline: Instant,
         late: End,
     ) -> Result<usize, End> {
-        let entry = self.meter.entry();
         let mut rest = match self.may_park && !self.seat.is_parked() {
             true => Rest::Busy,
             false => Rest::Still,
         };
+        let mut since = self.last_progress;
         loop {
-            let alarm = self.pause(rest).map(|pause| Instant::now() + pause);
+            let alarm = self.pause(rest).map(|pause| since + pause);
             let alarm = alarm.map_or(deadline, |alarm| alarm.min(deadline));
-            match self.event(what, alarm, rest, &entry).await {
+            match self.event(what, alarm, rest).await {
+                Event::Stopped => return Err(End::Shutdown),
                 Event::Done(done) => return done.map_err(|error| End::from(&error)),
-                Event::Alarm if Instant::now() >= deadline => return Err(late),
+                Event::Alarm if alarm >= deadline => return Err(late),
                 Event::Nudged if self.may_park => {
                     Box::pin(self.depart(what)).await?;
                     Box::pin(self.seat.settle()).await?;
@@ -80,6 +82,7 @@ impl<S: Stream> Connection<S> {
                         self.note_move();
                     }
                     rest = Rest::Idle;
+                    since = Instant::now();
                 }
             }
             if self.seat.is_parked() {
@@ -88,23 +91,49 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    async fn event(
+    async fn event(&mut self, what: What<'_>, alarm: Instant, rest: Rest) -> Event {
+        let idle = (rest == Rest::Idle).then(|| Arc::clone(self.seat.house()));
+        let entry = self.meter.entry();
+        let _idling = idle.as_ref().map(|house| house.cells.idling(entry));
+        poll_fn(|context| self.poll_event(what, alarm, context)).await
+    }
+
+    /// What has happened. Nothing is registered anywhere but the task with the socket and, now and
+    /// then, the alarm: a client that sends one command after the other has this polled for each.
+    /// A kick, a nudge and the server's end wake the task in [`serve`](Self::serve).
+    fn poll_event(
         &mut self,
         what: What<'_>,
         alarm: Instant,
-        rest: Rest,
-        entry: &Arc<Entry>,
-    ) -> Event {
-        let house = Arc::clone(self.seat.house());
-        let is_idle = rest == Rest::Idle;
-        let _idling = is_idle.then(|| house.cells.idling(Arc::clone(entry)));
-        // All arms may be dropped: what was not ready has taken and given nothing.
-        tokio::select! {
-            biased;
-            done = timeout_at(alarm, poll_fn(|context| self.poll(what, context))) => {
-                done.map_or(Event::Alarm, Event::Done)
+        context: &mut Context<'_>,
+    ) -> Poll<Event> {
+        if let What::Octets(stop) = what
+            && stop.has_begun()
+        {
+            return Poll::Ready(Event::Stopped);
+        }
+        if let Poll::Ready(done) = self.poll(what, context) {
+            return Poll::Ready(Event::Done(done));
+        }
+        if self.meter.is_nudged() {
+            return Poll::Ready(Event::Nudged);
+        }
+        self.poll_alarm(alarm, context).map(|()| Event::Alarm)
+    }
+
+    /// Whether it is so late. The alarm is set to a later time only when it has gone off: it would
+    /// have to be with every command otherwise.
+    fn poll_alarm(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if at < alarm.deadline() {
+            alarm.as_mut().reset(at);
+        }
+        loop {
+            ready!(alarm.as_mut().poll(context));
+            if at <= Instant::now() {
+                return Poll::Ready(());
             }
-            () = entry.nudged() => Event::Nudged,
+            alarm.as_mut().reset(at);
         }
     }
 
@@ -124,7 +153,7 @@ impl<S: Stream> Connection<S> {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         match what {
-            What::Octets => self.poll_read(context).map_ok(|()| 0),
+            What::Octets(_) => self.poll_read(context).map_ok(|()| 0),
             What::Sent(octets) => {
                 let sent = Pin::new(&mut self.stream).poll_write(context, octets);
                 self.or_read(sent, context)

@@ -7,7 +7,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 use tokio::{net::TcpStream, time::Instant};
 use tracing::info;
 
-use super::{Reception, Stop};
+use super::Reception;
 use crate::{
     auth::challenge::Challenge,
     capability::{Grant, Lease},
@@ -19,6 +19,7 @@ use crate::{
     presence::Presence,
     sandbox::{self, Parked},
     seat::{Seat, Surroundings},
+    stop::Stop,
     story::Story,
     takeover::{Arrived, Luggage},
     tenant::SessionPolicy,
