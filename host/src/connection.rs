@@ -5,6 +5,7 @@
 
 mod batch;
 mod depart;
+mod left;
 mod rest;
 
 use std::{
@@ -165,41 +166,28 @@ impl<S: Stream> Connection<S> {
             // Has the dialogue look at `stop`, where it waits for a command.
             never = stop.wake() => match never {},
         };
-        let Self {
-            stream,
-            seat,
-            input,
-            mut traffic,
-            is_peer_gone,
-            mut meter,
-            ..
-        } = *self;
-        let usage = seat.usage();
-        meter.count(&usage, traffic);
-        let is_pending = input.len() > 0;
-        // The maildrop is free before the client sees the end: it may come back at once.
-        drop((seat, input));
-        let end = match last {
-            Ok(Last::StartTls) if !is_pending => {
+        let mut left = self.leave(last);
+        let end = match left.last {
+            Ok(Last::StartTls) if !left.is_pending => {
                 return Outcome {
-                    finish: Finish::StartTls(stream),
-                    usage,
-                    traffic,
+                    finish: Finish::StartTls(left.stream),
+                    usage: left.usage,
+                    traffic: left.traffic,
                 };
             }
             Ok(Last::StartTls) => End::PlaintextBehindStls,
             Ok(Last::Closed(end)) | Err(end) => end,
         };
-        let is_done = is_peer_gone || (end == End::Quit && !is_pending);
+        let is_done = left.is_peer_gone || (end == End::Quit && !left.is_pending);
         let is_gone = matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
         let is_reachable = !is_gone && !matches!(end, End::HandedOver | End::Kicked);
         if is_reachable && !stop.abort.is_cancelled() {
-            traffic.octets_in += linger::close(stream, is_done).await;
+            left.traffic.octets_in += Box::pin(linger::close(left.stream, is_done)).await;
         }
         Outcome {
             finish: Finish::End(end),
-            usage,
-            traffic,
+            usage: left.usage,
+            traffic: left.traffic,
         }
     }
 

@@ -120,7 +120,7 @@ impl Reception {
         mut stream: TcpStream,
         mut peer: SocketAddr,
         listener: &Listener,
-    ) -> Option<Arrival> {
+    ) -> Option<Box<Arrival>> {
         let since = Instant::now();
         let mut local = match prepare(&stream) {
             Ok(local) => local,
@@ -140,39 +140,22 @@ impl Reception {
                 }
             }
         }
-        Some(Arrival {
+        Some(Box::new(Arrival {
             stream,
             peer,
             local,
             since,
-        })
+        }))
     }
 
     /// Serves a connection until it ends, and writes its summary line.
-    pub(crate) async fn receive(&self, arrival: Arrival, listener: &Listener, stop: &Stop) {
-        let Arrival {
-            stream,
-            peer,
-            local,
-            since,
-        } = arrival;
-        let channel = end::Channel::new(peer, false);
-        let origin = Origin {
-            session: self.ids.next(),
-            peer,
-            local,
-            channel,
-            tls: None,
-            tenant: None,
-        };
+    pub(crate) async fn receive(&self, arrival: Box<Arrival>, listener: &Listener, stop: &Stop) {
         let counter = Counter::of(self.tenants.load_full(), listener.tenant.as_deref());
-        let challenge = match challenge(&counter.tenants) {
-            Ok(challenge) => challenge,
+        let (stream, mut story) = match self.begin_story(arrival, &counter) {
+            Ok(begun) => begun,
             Err(error) => return error!(%error, "the system gives no random numbers"),
         };
-        let presence = Presence::new(&self.operations, &origin);
-        let mut story = Story::new(origin, since, challenge, presence);
-        let may_send_password = listener.plaintext_login.allows(peer.ip());
+        let may_send_password = listener.plaintext_login.allows(story.origin.peer.ip());
         let end = match (listener.tls, &self.tls) {
             (ListenerTls::Implicit, Some(tls)) => {
                 Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await
@@ -197,6 +180,30 @@ impl Reception {
             }
         };
         story.close(&end);
+    }
+
+    fn begin_story(
+        &self,
+        arrival: Box<Arrival>,
+        counter: &Counter,
+    ) -> Result<(TcpStream, Story), getrandom::Error> {
+        let Arrival {
+            stream,
+            peer,
+            local,
+            since,
+        } = *arrival;
+        let origin = Origin {
+            session: self.ids.next(),
+            peer,
+            local,
+            channel: end::Channel::new(peer, false),
+            tls: None,
+            tenant: None,
+        };
+        let challenge = challenge(&counter.tenants)?;
+        let presence = Presence::new(&self.operations, &origin);
+        Ok((stream, Story::new(origin, since, challenge, presence)))
     }
 
     /// The handshake, and behind it a session of its own: nothing from before is left.

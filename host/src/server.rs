@@ -273,10 +273,8 @@ async fn accept_all(socket: TcpListener, listener: Arc<Listener>, gate: Arc<Gate
             Ok((stream, peer, permit)) => {
                 back_off = FIRST_BACK_OFF;
                 let (listener, task) = (Arc::clone(&listener), Arc::clone(&gate));
-                gate.connections.spawn(async move {
-                    task.admit(stream, peer, &listener).await;
-                    drop(permit);
-                });
+                gate.connections
+                    .spawn(task.admit(stream, peer, listener, permit));
             }
             Err(error) => {
                 operations.metrics.accept_failures.inc();
@@ -302,9 +300,17 @@ async fn accept(
 }
 
 impl Gate {
-    /// Serves a connection, if its address may have one more.
-    async fn admit(&self, stream: TcpStream, peer: SocketAddr, listener: &Listener) {
-        let Some(arrival) = self.reception.meet(stream, peer, listener).await else {
+    /// Serves a connection, if its address may have one more. The permit is held until it is over.
+    async fn admit(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        listener: Arc<Listener>,
+        _permit: OwnedSemaphorePermit,
+    ) {
+        // In boxes that go: an idle connection is this future and what is behind it.
+        let meeting = Box::pin(self.reception.meet(stream, peer, &listener));
+        let Some(arrival) = meeting.await else {
             return;
         };
         let rip = arrival.peer.ip().to_canonical();
@@ -316,6 +322,6 @@ impl Gate {
                 .refuse(Refused::AddressLimit);
             return info!(%rip, "too many connections from this address");
         };
-        self.reception.receive(arrival, listener, &self.stop).await;
+        self.reception.receive(arrival, &listener, &self.stop).await;
     }
 }
