@@ -23,8 +23,9 @@ use super::{
     sizes,
 };
 
-/// Messages that are remembered at most, of all Maildirs together: some 30 MB.
-const MAX_MESSAGES: usize = 250_000;
+/// Messages that are remembered at most on each of two shelves, of all Maildirs together: some 20 MB.
+/// A Maildir that has more is not remembered: what nobody reads is not to fill the memory.
+const SHELF_MESSAGES: usize = 125_000;
 
 /// What a Maildir counts for beside its messages.
 const MESSAGES_PER_MAILDIR: usize = 4;
@@ -146,11 +147,13 @@ impl Shelves {
     fn put(&mut self, root: &Path, remembered: Arc<Remembered>) {
         self.take(root);
         let load = remembered.load();
-        if self.load + load > MAX_MESSAGES / 2 {
+        if load > SHELF_MESSAGES {
+            return;
+        }
+        if self.load + load > SHELF_MESSAGES {
             self.old = mem::take(&mut self.new);
             self.load = 0;
         }
-        // A Maildir that is larger than a shelf has one to itself; its session has it anyway.
         self.load += load;
         self.new.insert(root.to_owned(), remembered);
     }
@@ -167,7 +170,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::mailbox::maildir::place::Whereabouts;
+    use crate::mailbox::maildir::{paths::Folder, place::Whereabouts};
 
     fn place() -> (tempfile::TempDir, Place) {
         let root = tempfile::tempdir().expect("a temporary directory");
@@ -244,7 +247,7 @@ mod tests {
         let mut shelves = Shelves::default();
         let favourite = Path::new("favourite");
         shelves.put(favourite, remembered());
-        for number in 0..MAX_MESSAGES {
+        for number in 0..2 * SHELF_MESSAGES {
             shelves.put(Path::new(&number.to_string()), remembered());
             let favourite_stays = shelves
                 .take(favourite)
@@ -257,5 +260,19 @@ mod tests {
             "{maildirs}"
         );
         assert!(shelves.take(Path::new("0")).is_none());
+    }
+
+    #[test]
+    fn a_maildir_that_would_fill_a_shelf_is_not_remembered() {
+        let (_root, place) = place();
+        let recent = Recent::default();
+        let mut paths = Paths::default();
+        while paths.len() < SHELF_MESSAGES {
+            paths.push(Folder::New, b"1").expect("little");
+        }
+        let stamps = (witness(&place), witness(&place));
+        let found = (&Arc::default(), &Arc::new(paths));
+        recent.remember(&place, later(), stamps, found);
+        assert!(!recent.knows(&place.path));
     }
 }
