@@ -134,7 +134,7 @@ pub(crate) struct Outputs {
 #[derive(Args, Debug)]
 pub(crate) struct ScaleOptions {
     /// Messages of a maildrop; may be given several times, the smallest first.
-    #[arg(long, value_parser = count, default_values_t = [100_000, 1_000_000])]
+    #[arg(long, value_parser = count, default_values_t = [10_000, 100_000, 1_000_000])]
     messages: Vec<usize>,
 
     /// How often everything is measured.

@@ -49,12 +49,9 @@ fn what_scale_measured_goes_beside_the_results_that_are_there() {
     let file = directory.path().join("results.json");
     let earlier = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.json");
     fs::copy(earlier, &file).expect("the results of this tree");
-    let (file, page) = (
-        file.to_str().expect("text"),
-        directory.path().join("page.md"),
-    );
-    bench(&["scale", "--quick", "--json", file]);
-    bench(&["report", file, "--markdown", page.to_str().expect("text")]);
+    let page = directory.path().join("page.md");
+    let [json, markdown] = [&file, &page].map(|path| path.to_str().expect("text"));
+    bench(&["scale", "--quick", "--json", json, "--markdown", markdown]);
     let page = fs::read_to_string(page).expect("a page");
     for line in ["| noop  ", "## How it grows", "| second login "] {
         assert!(page.contains(line), "{line} in\n{page}");

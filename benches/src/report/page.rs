@@ -38,8 +38,8 @@ const SCALE: &str = "
 ## How it grows
 
 Popcell alone. **wall** is what the client waits (for a login: from PASS to its answer; the median), **CPU** the
-server's for all of the session that it takes, **memory** what the server has more than before the maildrop was
-opened. *a message* is CPU or memory divided by the messages of the maildrop; *to linear* compares that
+server's (for a login: that of its whole session), **memory** what the server has more than before the maildrop
+was opened. *a message* is CPU or memory divided by the messages of the maildrop; *to linear* compares that
 with the smallest maildrop: 1.00 grows with the messages, 0.10 costs ten times as many messages the same.
 
 * *first login*: nothing is remembered, so every message is read and counted. What was written lately is in
@@ -49,7 +49,8 @@ with the smallest maildrop: 1.00 grows with the messages, 0.10 costs ten times a
 * *UIDL*: all lines are counted. *RETR of the last*: every octet is compared.
 * *memory*: with the first session open; at its highest until then; with a later session open; with none
   left. What an allocator keeps is part of it.
-* The session of the second table is `session` of the first one. Its client is one thread.
+* The session of the second table is `session` of the page's first one. Its client is one thread: where it shares
+  the processors of the server, what it takes the server has not.
 
 ";
 
