@@ -41,6 +41,8 @@ struct Arguments {
 enum Commands {
     /// Measure every row.
     Run(Options),
+    /// Measure how costs grow with messages, and sessions with processors. Popcell alone.
+    Scale(ScaleOptions),
     /// Show the results of an earlier run again.
     Report {
         /// A file that `run` has written.
@@ -57,6 +59,7 @@ enum Commands {
 #[derive(Debug)]
 pub(crate) enum Task {
     Run(Vec<&'static Row>, Box<Options>),
+    Scale(ScaleOptions),
     Report(PathBuf, Outputs),
     Floor(Preparation),
 }
@@ -128,6 +131,29 @@ pub(crate) struct Outputs {
     pub(crate) markdown: Option<PathBuf>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct ScaleOptions {
+    /// Messages of a maildrop; may be given several times, the smallest first.
+    #[arg(long, value_parser = count, default_values_t = [10_000, 100_000, 1_000_000])]
+    messages: Vec<usize>,
+
+    /// How often everything is measured.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+
+    /// Tiny numbers: whether everything works.
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// A file of results, as `run` writes it. What else is in it stays.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// The page that BENCHMARKS.md is.
+    #[arg(long, value_name = "FILE", requires = "json")]
+    pub(crate) markdown: Option<PathBuf>,
+}
+
 impl Task {
     /// What the command line says. Ends the program if it can not be understood.
     pub(crate) fn parse() -> Self {
@@ -141,6 +167,7 @@ impl Task {
         let arguments: Arguments = or_exit(from(&matches));
         match arguments.command {
             Commands::Run(options) => Self::Run(ROWS.iter().collect(), Box::new(options)),
+            Commands::Scale(options) => Self::Scale(options),
             Commands::Report { results, outputs } => Self::Report(results, outputs),
             Commands::Floor(preparation) => Self::Floor(preparation),
         }
@@ -185,6 +212,21 @@ impl Options {
     }
 
     /// How often each server has its turn.
+    pub(crate) fn turns(&self) -> u16 {
+        if self.quick { 1 } else { self.runs }
+    }
+}
+
+impl ScaleOptions {
+    /// The messages of each maildrop.
+    pub(crate) fn messages(&self) -> Vec<usize> {
+        match self.quick {
+            true => vec![20, 40],
+            false => self.messages.clone(),
+        }
+    }
+
+    /// How often everything is measured.
     pub(crate) fn turns(&self) -> u16 {
         if self.quick { 1 } else { self.runs }
     }

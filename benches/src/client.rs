@@ -2,7 +2,7 @@
 //!
 //! Knows one connection. How it is made is in `door.rs`.
 
-use std::{io, time::Duration};
+use std::{io, mem, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -14,7 +14,7 @@ use crate::maildirs::PASSWORD;
 /// Octets that one read takes.
 const READ_OCTETS: usize = 64 * 1024;
 
-/// How long a server may be silent when it is its turn.
+/// How long a server may be silent when it is its turn, unless a client says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection, with TLS or without.
@@ -51,6 +51,7 @@ pub(crate) struct Client {
     buffer: Vec<u8>,
     /// What of the buffer was read and not looked at yet.
     unread: std::ops::Range<usize>,
+    patience: Duration,
 }
 
 impl Client {
@@ -60,9 +61,15 @@ impl Client {
             stream,
             buffer: vec![0; READ_OCTETS],
             unread: 0..0,
+            patience: PATIENCE,
         };
         client.answer().await?;
         Ok(client)
+    }
+
+    /// Waits so long for an answer from now on.
+    pub(crate) fn be_patient(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// USER and PASS.
@@ -116,6 +123,21 @@ impl Client {
         }
     }
 
+    /// How many lines a listing has behind its first line, and the last of them with its end. Keeps no
+    /// other.
+    pub(crate) async fn long_listing(&mut self) -> Result<(usize, String), Error> {
+        let (mut lines, mut line, mut last) = (0, Vec::new(), Vec::new());
+        loop {
+            line.clear();
+            self.read_line(&mut line).await?;
+            if line == b".\r\n" {
+                return Ok((lines, String::from_utf8_lossy(&last).into_owned()));
+            }
+            lines += 1;
+            mem::swap(&mut line, &mut last);
+        }
+    }
+
     /// A message behind its first line. Every octet is compared with what it has to be.
     pub(crate) async fn message(&mut self, wire: &[u8]) -> Result<(), Error> {
         let mut seen = 0;
@@ -137,6 +159,15 @@ impl Client {
     /// A line without its end.
     async fn line(&mut self) -> Result<String, Error> {
         let mut line = Vec::new();
+        self.read_line(&mut line).await?;
+        let text = String::from_utf8_lossy(&line);
+        text.strip_suffix("\r\n")
+            .map(str::to_owned)
+            .ok_or_else(|| Error::Unexpected(format!("line end of {text:?}")))
+    }
+
+    /// Puts a line, with its end, behind what is in `line`.
+    async fn read_line(&mut self, line: &mut Vec<u8>) -> Result<(), Error> {
         loop {
             let came = &self.buffer[self.unread.clone()];
             let end = came.iter().position(|octet| *octet == b'\n');
@@ -144,11 +175,7 @@ impl Client {
             line.extend_from_slice(&came[..taken]);
             self.unread.start += taken;
             if end.is_some() {
-                let text = String::from_utf8_lossy(&line);
-                return text
-                    .strip_suffix("\r\n")
-                    .map(str::to_owned)
-                    .ok_or_else(|| Error::Unexpected(format!("line end of {text:?}")));
+                return Ok(());
             }
             self.fill().await?;
         }
@@ -163,7 +190,7 @@ impl Client {
     }
 
     async fn read(&mut self) -> Result<usize, Error> {
-        let read = timeout(PATIENCE, self.stream.read(&mut self.buffer)).await;
+        let read = timeout(self.patience, self.stream.read(&mut self.buffer)).await;
         Ok(read.map_err(|_| Error::Silent)??)
     }
 }
@@ -177,6 +204,7 @@ mod tests {
             stream: Box::new(tokio::io::join(said, tokio::io::sink())),
             buffer: vec![0; 4],
             unread: 0..0,
+            patience: PATIENCE,
         }
     }
 
@@ -193,6 +221,16 @@ mod tests {
         assert!(matches!(other, Err(Error::Different(4..=7))), "{other:?}");
         let short = client(b"one\r\n").message(b"one\r\ntwo\r\n.\r\n").await;
         assert!(matches!(short, Err(Error::Closed)), "{short:?}");
+    }
+
+    #[tokio::test]
+    async fn a_long_listing_is_counted() {
+        let listing = client(b"1 a\r\n2 b\r\n.\r\n").long_listing().await;
+        assert_eq!(listing.expect("a listing"), (2, "2 b\r\n".to_owned()));
+        let none = client(b".\r\n").long_listing().await;
+        assert_eq!(none.expect("a listing"), (0, String::new()));
+        let cut = client(b"1 a\r\n").long_listing().await;
+        assert!(matches!(cut, Err(Error::Closed)), "{cut:?}");
     }
 
     #[tokio::test]

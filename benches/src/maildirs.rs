@@ -87,9 +87,12 @@ impl Kind {
 impl Shape {
     /// What is in each of the mailboxes.
     pub(crate) fn letters(self) -> Vec<Letter> {
-        (1..=self.messages)
-            .map(|number| Letter::new(self.octets, number))
-            .collect()
+        self.each_letter().collect()
+    }
+
+    /// The same, one after the other: there may be more than are to be in memory.
+    pub(crate) fn each_letter(self) -> impl Iterator<Item = Letter> {
+        (1..=self.messages).map(move |number| Letter::new(self.octets, number))
     }
 }
 
@@ -111,14 +114,24 @@ impl Maildirs {
         let shape = self.shapes.of(kind);
         let letters = shape.letters();
         for index in 0..shape.users {
-            self.fill(&self.root.join(kind.user(index)), &letters)?;
+            self.fill(&self.of(kind, index), letters.iter().cloned())?;
         }
         Ok(())
     }
 
+    /// Writes one mailbox of a kind as deliveries have left it, however many messages that is.
+    pub(crate) fn write_one(&self, kind: Kind, index: usize) -> io::Result<()> {
+        self.fill(&self.of(kind, index), self.shapes.of(kind).each_letter())
+    }
+
+    /// A user's Maildir.
+    pub(crate) fn of(&self, kind: Kind, index: usize) -> PathBuf {
+        self.root.join(kind.user(index))
+    }
+
     /// How many files there are in a user's folders.
     pub(crate) fn left(&self, kind: Kind, index: usize) -> io::Result<usize> {
-        let maildir = self.root.join(kind.user(index));
+        let maildir = self.of(kind, index);
         let mut left = 0;
         for folder in ["cur", "new"] {
             left += fs::read_dir(maildir.join(folder))?.count();
@@ -141,7 +154,7 @@ impl Maildirs {
         text
     }
 
-    fn fill(&self, maildir: &Path, letters: &[Letter]) -> io::Result<()> {
+    fn fill(&self, maildir: &Path, letters: impl Iterator<Item = Letter>) -> io::Result<()> {
         match fs::remove_dir_all(maildir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => fs::create_dir_all(maildir)?,
@@ -153,15 +166,26 @@ impl Maildirs {
             self.give_away(&folder)?;
         }
         for (number, letter) in (0..).zip(letters) {
-            let delivery = FIRST_DELIVERY + number;
-            let path = maildir.join(format!("new/{delivery}.M{number}P1.bench"));
-            let mut file = File::create(&path)?;
-            file.write_all(&letter.stored)?;
-            // Some servers take the order from here.
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(delivery))?;
-            self.give_away(&path)?;
+            self.deliver(maildir, number, &letter)?;
         }
         Ok(())
+    }
+
+    /// Puts a message where a delivery leaves it, behind those with a lower number; its file.
+    pub(crate) fn deliver(
+        &self,
+        maildir: &Path,
+        number: u64,
+        letter: &Letter,
+    ) -> io::Result<PathBuf> {
+        let delivery = FIRST_DELIVERY + number;
+        let path = maildir.join(format!("new/{delivery}.M{number}P1.bench"));
+        let mut file = File::create(&path)?;
+        file.write_all(&letter.stored)?;
+        // Some servers take the order from here.
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(delivery))?;
+        self.give_away(&path)?;
+        Ok(path)
     }
 
     fn give_away(&self, path: &Path) -> io::Result<()> {

@@ -21,6 +21,7 @@ mod report;
 mod rows;
 mod run;
 mod sample;
+mod scale;
 mod servers;
 mod target;
 
@@ -37,7 +38,20 @@ fn main() -> Result<ExitCode> {
     match Task::parse() {
         Task::Floor(preparation) => floor::run(&preparation)?,
         Task::Report(file, outputs) => return show(&Results::read(&file)?, &outputs),
-        Task::Run(rows, options) => return show(&run::run(&rows, &options)?, &options.outputs),
+        Task::Run(rows, options) => {
+            let outputs = &options.outputs;
+            let results = run::run(&rows, &options)?;
+            return show(&results.beside(outputs.json.as_deref())?, outputs);
+        }
+        Task::Scale(options) => {
+            let measured = scale::run(&options)?;
+            io::stdout().write_all(report::scale(&measured).as_bytes())?;
+            let errors = measured.errors();
+            if let Some(file) = &options.json {
+                Results::write_scale(measured, file, options.markdown.as_deref())?;
+            }
+            return Ok(ended(errors));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -45,8 +59,12 @@ fn main() -> Result<ExitCode> {
 fn show(results: &Results, outputs: &Outputs) -> Result<ExitCode> {
     io::stdout().write_all(report::table(results).as_bytes())?;
     results.write(outputs)?;
-    match results.errors() {
-        0 => Ok(ExitCode::SUCCESS),
-        _ => Ok(ExitCode::FAILURE),
+    Ok(ended(results.errors()))
+}
+
+fn ended(errors: u64) -> ExitCode {
+    match errors {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }

@@ -9,7 +9,6 @@ use tokio::{runtime, task::LocalSet};
 
 use crate::{
     arguments::Options,
-    cpu::Tree,
     maildirs::Kind,
     report::{Column, Line, Machine, Results},
     rows::{Effort, Row},
@@ -34,6 +33,8 @@ pub(crate) fn run(rows: &[&'static Row], options: &Options) -> Result<Results> {
         settings: settings(options),
         servers: Vec::new(),
         lines: Vec::new(),
+        remark: String::new(),
+        scale: None,
     };
     for Contestant {
         server, version, ..
@@ -132,21 +133,16 @@ fn turn(
 ) -> Result<Sample> {
     let Contestant { server, place, .. } = contestant;
     let running = server.start(setting, place, mail.shape)?;
-    let target = Target {
-        plain: running.plain,
-        tls: running.tls,
-        certificate: setting.certificate.clone(),
-        tree: Tree::new(running.process.number()),
-        maildirs: place.maildirs.clone(),
-        is_floor: *server == Server::Floor,
-        most_connections: server.most_connections(),
-    };
+    let target = Target::of(*server, &running, setting, place);
+    Ok(in_one_thread(row.run(&target, mail, effort))??)
+}
+
+/// Runs clients in this thread until they are done.
+pub(crate) fn in_one_thread<T>(work: impl Future<Output = T>) -> io::Result<T> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let clients = LocalSet::new();
-    let sample = clients.block_on(&runtime, row.run(&target, mail, effort))?;
-    Ok(sample)
+    Ok(LocalSet::new().block_on(&runtime, work))
 }
 
 /// What was asked for, in a sentence.
@@ -177,7 +173,7 @@ fn settings(options: &Options) -> String {
 }
 
 /// Tells whoever waits.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // Nobody is left to be told if this fails.
     let _unheard = writeln!(io::stderr(), "popcell-bench: {line}");
 }

@@ -12,6 +12,7 @@ use crate::{
     door::{Door, Protection},
     letters::Letter,
     maildirs::{Kind, Maildirs, Shape},
+    servers::{Place, Running, Server, Setting},
 };
 
 /// A server that runs.
@@ -48,6 +49,19 @@ impl Mail {
 }
 
 impl Target {
+    /// A server that was started.
+    pub(crate) fn of(server: Server, running: &Running, setting: &Setting, place: &Place) -> Self {
+        Self {
+            plain: running.plain,
+            tls: running.tls,
+            certificate: setting.certificate.clone(),
+            tree: Tree::new(running.process.number()),
+            maildirs: place.maildirs.clone(),
+            is_floor: server == Server::Floor,
+            most_connections: server.most_connections(),
+        }
+    }
+
     /// The way in of the client with this number.
     pub(crate) fn door(&self, protection: Protection, client: usize) -> Result<Door, Error> {
         let address = match protection {

@@ -5,6 +5,7 @@
 mod machine;
 mod page;
 mod picture;
+mod scale;
 mod table;
 
 use std::{fs, path::Path};
@@ -12,11 +13,12 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{machine::Machine, table::table};
+pub(crate) use self::{machine::Machine, scale::scale, table::table};
 use crate::{
     arguments::Outputs,
     rows::Row,
     sample::{Figures, Sample},
+    scale::Scale,
     servers::Server,
 };
 
@@ -28,6 +30,12 @@ pub(crate) struct Results {
     pub(crate) settings: String,
     pub(crate) servers: Vec<Column>,
     pub(crate) lines: Vec<Line>,
+    /// What somebody who reads them has to know. Written by hand.
+    #[serde(default)]
+    pub(crate) remark: String,
+    /// What `scale` has measured, at another time.
+    #[serde(default)]
+    pub(crate) scale: Option<Scale>,
 }
 
 /// A server.
@@ -57,6 +65,41 @@ impl Results {
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
         serde_json::from_str(&text).with_context(|| file.display().to_string())
+    }
+
+    /// The same, with what another command has left in this file, if it is there.
+    pub(crate) fn beside(self, file: Option<&Path>) -> Result<Self> {
+        match file {
+            Some(file) if file.exists() => Ok(Self {
+                scale: Self::read(file)?.scale,
+                ..self
+            }),
+            Some(_) | None => Ok(self),
+        }
+    }
+
+    /// Puts what `scale` has measured into a file of results, beside what is there, and writes the page.
+    pub(crate) fn write_scale(scale: Scale, file: &Path, markdown: Option<&Path>) -> Result<()> {
+        let earlier = match file.exists() {
+            true => Self::read(file)?,
+            false => Self {
+                machine: scale.machine.clone(),
+                settings: String::new(),
+                servers: Vec::new(),
+                lines: Vec::new(),
+                remark: String::new(),
+                scale: None,
+            },
+        };
+        let results = Self {
+            scale: Some(scale),
+            ..earlier
+        };
+        results.write(&Outputs {
+            json: Some(file.to_owned()),
+            svg: None,
+            markdown: markdown.map(Path::to_owned),
+        })
     }
 
     /// Writes the files that were asked for.

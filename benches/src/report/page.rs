@@ -1,6 +1,7 @@
 //! The page BENCHMARKS.md: what was measured, on what, and how to do it again.
 
-use super::{Results, table};
+use super::{Results, scale, table};
+use crate::scale::Scale;
 
 const HEAD: &str = "\
 # Benchmarks
@@ -31,12 +32,36 @@ const TAIL: &str = "
   rate and the latencies are the client's, not the server's; with TLS more than anywhere.
 * The mailbox of *drain* is as delivered, and seen by the server for the first time; a new session
   and a look into the folders show afterwards that nothing is left.
+";
 
+const SCALE: &str = "
+## How it grows
+
+Popcell alone. **wall** is what the client waits (for a login: from PASS to its answer; the median), **CPU** the
+server's (for a login: that of its whole session), **memory** what the server has more than before the maildrop
+was opened. *a message* is CPU or memory divided by the messages of the maildrop; *to linear* compares that
+with the smallest maildrop: 1.00 grows with the messages, 0.10 costs ten times as many messages the same.
+
+* *first login*: nothing is remembered, so every message is read and counted. What was written lately is in
+  memory: a cold disk takes longer.
+* *second login*: the same process, and no folder has changed. *login, new process*: `popcell-sizes` is there,
+  the process knows nothing. *login, one more message*: something was delivered since the last login.
+* *UIDL*: all lines are counted. *RETR of the last*: every octet is compared.
+* *memory*: with the first session open; at its highest until then; with a later session open; with none
+  left. What an allocator keeps is part of it.
+* The session of the second table is `session` of the page's first one. Its client is one thread: where it shares
+  the processors of the server, what it takes the server has not.
+
+";
+
+const AGAIN: &str = "
 ## Do it again
 
 ```console
 $ cargo run --release -p popcell-bench -- run --json docs/benchmarks.json \\
     --svg docs/benchmarks.svg --markdown BENCHMARKS.md
+$ cargo run --release -p popcell-bench -- scale --json docs/benchmarks.json \\
+    --markdown BENCHMARKS.md
 ```
 
 Dovecot is compared if it is installed (Debian: `apt-get install dovecot-pop3d`) and root runs this; with
@@ -45,6 +70,9 @@ Dovecot is compared if it is installed (Debian: `apt-get install dovecot-pop3d`)
 
 pub(super) fn page(results: &Results) -> String {
     let mut text = HEAD.to_owned();
+    if !results.remark.is_empty() {
+        text += &format!("{}\n\n", results.remark);
+    }
     text += &table(results);
     text += "\n![CPU as a multiple of the floor](docs/benchmarks.svg)\n\n## What was measured\n\n";
     text += &format!(
@@ -58,5 +86,19 @@ pub(super) fn page(results: &Results) -> String {
     for (row, _) in results.rows() {
         text += &format!("* `{}`: {}, for each {}.\n", row.name, row.title, row.unit);
     }
-    text + TAIL
+    text += TAIL;
+    if let Some(measured) = &results.scale {
+        text += &section(measured);
+    }
+    text + AGAIN
+}
+
+fn section(measured: &Scale) -> String {
+    format!(
+        "{SCALE}{}\n* {}.\n* {}.\n* {}.\n",
+        scale(measured),
+        measured.machine.describe(),
+        measured.version,
+        measured.settings,
+    )
 }

@@ -115,7 +115,7 @@ fn tls(results: &Results) -> Option<String> {
 }
 
 /// Three digits at least, as many decimals as that takes.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),
@@ -124,7 +124,7 @@ fn short(value: f64) -> String {
 }
 
 /// A table in Markdown whose columns are as wide as what is in them; the first line is the head.
-fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
+pub(super) fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     let width = |column: usize| {
         let widths = lines.iter().map(|line| line[column].chars().count());
         widths.max().unwrap_or_default().max(3)

@@ -14,7 +14,7 @@ use std::{io, net::SocketAddr};
 use clap::ValueEnum;
 
 pub(crate) use self::{
-    popcell::build,
+    popcell::{build, start_on},
     process::Process,
     setting::{Place, Setting},
 };

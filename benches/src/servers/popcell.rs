@@ -46,8 +46,18 @@ pub(crate) fn version() -> io::Result<String> {
 }
 
 pub(super) fn start(setting: &Setting, place: &Place) -> io::Result<Running> {
+    serve(Command::new(program()?), setting, place)
+}
+
+/// Starts it so that it runs on these processors only, a list as `taskset` understands it.
+pub(crate) fn start_on(processors: &str, setting: &Setting, place: &Place) -> io::Result<Running> {
+    let mut command = Command::new("taskset");
+    command.args(["-c", processors]).arg(program()?);
+    serve(command, setting, place)
+}
+
+fn serve(mut command: Command, setting: &Setting, place: &Place) -> io::Result<Running> {
     let configuration = place.write("popcell.toml", &configuration(setting, place))?;
-    let mut command = Command::new(program()?);
     command.arg("serve").arg("--config").arg(configuration);
     let mut process = Process::start(&mut command, &place.log())?;
     let (plain, tls) = process.addresses()?;
