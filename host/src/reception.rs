@@ -182,6 +182,7 @@ impl Reception {
         story.close(&end);
     }
 
+    #[expect(clippy::boxed_local, reason = "else a future would hold it")]
     fn begin_story(
         &self,
         arrival: Box<Arrival>,
