@@ -39,9 +39,6 @@ impl Stuffer {
         let Some(last) = chunk.last() else { return };
         let ends_line = *last == b'\n';
         let mut rest = chunk.as_slice();
-        if !out.is_empty() {
-            out.reserve(rest.len() + SPARE_OCTETS);
-        }
         // Dots are rarer than line ends, so the search is for dots.
         let mut stuffed = 0;
         for dot in memchr::memchr_iter(b'.', &chunk) {
@@ -51,7 +48,7 @@ impl Stuffer {
                 chunk[dot - 1] == b'\n'
             };
             if begins_line {
-                if out.is_empty() {
+                if stuffed == 0 {
                     out.reserve(chunk.len() + SPARE_OCTETS);
                 }
                 out.extend_from_slice(&chunk[stuffed..=dot]);

@@ -44,8 +44,8 @@ with the smallest maildrop: 1.00 grows with the messages, 0.10 costs ten times a
 
 * *first login*: nothing is remembered, so every message is read and counted. What was written lately is in
   memory: a cold disk takes longer.
-* *second login*: the same process, and no folder has changed. *login, new process*: `popcell-sizes` is there,
-  the process knows nothing. *login, one more message*: something was delivered since the last login.
+* *second login*: the same process, and no folder has changed; what it found it keeps in memory, but for no
+  maildrop of more than 125,000 messages. *login, new process*: `popcell-sizes` is there, the process knows nothing. *login, one more message*: something was delivered since the last login.
 * *UIDL*: all lines are counted. *RETR of the last*: every octet is compared.
 * *memory*: with the first session open; at its highest until then; with a later session open; with none
   left. What an allocator keeps is part of it.

@@ -93,8 +93,9 @@ impl<S: Stream> Connection<S> {
 
     async fn event(&mut self, what: What<'_>, alarm: Instant, rest: Rest) -> Event {
         let idle = (rest == Rest::Idle).then(|| Arc::clone(self.seat.house()));
-        let entry = self.meter.entry();
-        let _idling = idle.as_ref().map(|house| house.cells.idling(entry));
+        let _idling = idle
+            .as_ref()
+            .map(|house| house.cells.idling(self.meter.entry()));
         poll_fn(|context| self.poll_event(what, alarm, context)).await
     }
 

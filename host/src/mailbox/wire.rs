@@ -56,8 +56,8 @@ impl Wire {
     }
 
     /// Puts the lines at the beginning of `rest` that end in LF, as long as there is no CR and all of
-    /// a line fits. Nearly all that is stored is like that, and one search for many line ends costs
-    /// half of what one for each does.
+    /// a line fits. Nearly all that is stored is like that, and then one search goes from line end to
+    /// line end.
     fn plain_lines(&mut self, rest: &[u8], out: &mut impl Sink) -> usize {
         let first = memchr2(b'\r', b'\n', rest);
         if first.is_none_or(|end| rest[end] == b'\r') {

@@ -7,15 +7,15 @@ use std::{os::fd::OwnedFd, sync::Arc};
 use tokio::{net::TcpStream, time::Instant};
 use tracing::info;
 
-use super::Reception;
+use super::{Begun, Reception, dialogue};
 use crate::{
     auth::challenge::Challenge,
     capability::{Grant, Lease},
     config::{Listener, ListenerTls},
-    connection::{Connection, Finish, Outcome, Passport, Resumed, Traffic},
+    connection::{Connection, Finish, Passport, Resumed, Traffic},
     counter::{Counter, Offer},
     end::{self, End, Origin, SessionId},
-    login::{Record, SessionLogin, Watch},
+    login::{Record, SessionLogin},
     presence::Presence,
     sandbox::{self, Parked},
     seat::{Seat, Surroundings},
@@ -27,10 +27,9 @@ use crate::{
 
 /// A connection that is ready to be served.
 pub(crate) struct Adopted {
-    connection: Box<Connection<TcpStream>>,
+    begun: Begun<TcpStream>,
     story: Story,
     counter: Counter,
-    watch: Watch,
 }
 
 /// Why a connection is left to the process that has it.
@@ -107,11 +106,11 @@ impl Reception {
         let watched = watch.clone();
         let passport = Some(passport);
         let connection = Connection::new(stream, seat, watched, origin, limits, meter, passport);
+        let connection = connection.resume(&resumed);
         Ok(Adopted {
-            connection: connection.resume(&resumed),
+            begun: Begun { connection, watch },
             story,
             counter,
-            watch,
         })
     }
 
@@ -161,17 +160,11 @@ impl Reception {
     /// Serves a connection that was made ready, until it ends.
     pub(crate) async fn go_on(&self, adopted: Adopted, stop: &Stop) {
         let Adopted {
-            connection,
+            begun,
             mut story,
             counter,
-            watch,
         } = adopted;
-        let Outcome {
-            finish,
-            usage,
-            traffic,
-        } = connection.serve(stop).await;
-        story.session(traffic, watch.record(), usage);
+        let finish = dialogue(Ok(begun), stop, &mut story).await;
         let end = match (finish, &self.tls) {
             (Finish::End(end), _) => end,
             (Finish::StartTls(stream), Some(tls)) => {

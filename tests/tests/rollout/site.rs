@@ -25,6 +25,7 @@ use popcell_tests::{
     scene::{Scene, User},
     served,
     server::Running,
+    wire,
 };
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -227,7 +228,7 @@ pub(crate) fn many(client: &mut Client, command: &str) -> Vec<Vec<u8>> {
 }
 
 /// The lines up to the terminator.
-pub(crate) fn lines(client: &mut Client) -> Vec<Vec<u8>> {
+fn lines(client: &mut Client) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     loop {
         match client.hear().unwrap() {
@@ -236,4 +237,29 @@ pub(crate) fn lines(client: &mut Client) -> Vec<Vec<u8>> {
             heard @ (Heard::Closed(_) | Heard::Silence) => panic!("it breaks off: {heard:?}"),
         }
     }
+}
+
+/// Somebody retrieves a message and has read none of it when another component is ordered: all of the
+/// message arrives, and the session is in that component then.
+pub(crate) fn moves_in_the_middle_of_an_answer(order: impl FnOnce(&Site) -> Order) {
+    let message = letters::of_octets(16 << 20);
+    let world = World::new(Scene {
+        messages: vec![message.clone()],
+        ..Scene::default()
+    });
+    let setting = Setting {
+        world,
+        ..Setting::default()
+    };
+    let site = setting.start();
+    let mut alice = site.login("alice");
+    alice.ok("RETR 1\r\n").unwrap();
+    // The rest does not fit the socket's buffers: it is sent by whoever it moves to.
+    let mut order = order(&site);
+    order.wait = false;
+    let digest = site.carry_out(order).unwrap().digest;
+    let said = lines(&mut alice).concat();
+    assert!(said == wire::stuffed(&message), "an octet differs");
+    assert_eq!(site.views()[0].component.as_deref(), Some(&*digest));
+    alice.ok("QUIT\r\n").unwrap();
 }

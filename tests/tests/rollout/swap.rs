@@ -6,9 +6,8 @@ use popcell::{
     component,
     rollout::{Refusal, Standing},
 };
-use popcell_tests::{fake::World, letters, scene::Scene, wire};
 
-use super::site::{Setting, Site, lines, many};
+use super::site::{Setting, Site, many, moves_in_the_middle_of_an_answer};
 
 #[test]
 fn open_sessions_move_with_all_that_they_have() {
@@ -42,29 +41,7 @@ fn open_sessions_move_with_all_that_they_have() {
 
 #[test]
 fn a_session_moves_in_the_middle_of_an_answer() {
-    let message = letters::of_octets(16 << 20);
-    let world = World::new(Scene {
-        messages: vec![message.clone()],
-        ..Scene::default()
-    });
-    let setting = Setting {
-        world,
-        ..Setting::default()
-    };
-    let site = setting.start();
-    let mut alice = site.login("alice");
-    alice.ok("RETR 1\r\n").unwrap();
-    // The rest does not fit the socket's buffers: it is sent by whoever it moves to.
-    let mut order = site.order("none", 1);
-    order.wait = false;
-    site.carry_out(order).unwrap();
-    let said = lines(&mut alice).concat();
-    assert!(said == wire::stuffed(&message), "an octet differs");
-    assert_eq!(
-        site.views()[0].component.as_deref(),
-        digest(&site, 2).as_deref()
-    );
-    alice.ok("QUIT\r\n").unwrap();
+    moves_in_the_middle_of_an_answer(|site| site.order("none", 1));
 }
 
 #[test]

@@ -12,11 +12,9 @@ use popcell::{
     sandbox::EMBEDDED_COMPONENT,
     services::Services,
 };
-use popcell_tests::{
-    client::Client, escape, fake::World, faulty, letters, scene::Scene, server::Running, wire,
-};
+use popcell_tests::{client::Client, escape, faulty, letters, server::Running};
 
-use super::site::{Setting, Site, lines, many};
+use super::site::{Site, many, moves_in_the_middle_of_an_answer};
 
 /// The session of this project as a component of version 0.2.
 const NEXT: &[u8] = include_bytes!(env!("POPCELL_NEXT_GUEST"));
@@ -106,26 +104,7 @@ fn open_sessions_go_from_one_version_to_the_other_and_back() {
 
 #[test]
 fn an_answer_that_began_in_one_version_ends_in_the_other() {
-    let message = letters::of_octets(16 << 20);
-    let world = World::new(Scene {
-        messages: vec![message.clone()],
-        ..Scene::default()
-    });
-    let setting = Setting {
-        world,
-        ..Setting::default()
-    };
-    let site = setting.start();
-    let mut alice = site.login("alice");
-    alice.ok("RETR 1\r\n").unwrap();
-    // The rest does not fit the socket's buffers: it is sent by whoever it moves to.
-    let mut order = order(&site, NEXT);
-    order.wait = false;
-    let digest = site.carry_out(order).unwrap().digest;
-    let said = lines(&mut alice).concat();
-    assert!(said == wire::stuffed(&message), "an octet differs");
-    assert_eq!(site.views()[0].component.as_deref(), Some(&*digest));
-    alice.ok("QUIT\r\n").unwrap();
+    moves_in_the_middle_of_an_answer(|site| order(site, NEXT));
 }
 
 #[test]

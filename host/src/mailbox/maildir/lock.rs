@@ -101,7 +101,7 @@ impl Lock {
 }
 
 /// Writes down who holds the lock, for people, unless it is there already: to write at every login
-/// would cost as much as all the rest of it. A disk that is full must not keep anybody from deleting
+/// took two fifths of the time of opening a Maildir. A disk that is full must not keep anybody from deleting
 /// mail, so a failure is of no account.
 fn sign(file: OwnedFd) -> OwnedFd {
     let process = rustix::process::getpid().as_raw_nonzero();
@@ -139,7 +139,10 @@ fn owner(file: OwnedFd) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{
+        fs,
+        time::{Duration, SystemTime},
+    };
 
     use rustix::fd::AsFd;
 
@@ -189,10 +192,14 @@ mod tests {
         drop(Lock::take(directory.as_fd()).expect("free"));
         let owner = format!("process {}\n", std::process::id());
         assert_eq!(fs::read_to_string(&path).expect("the owner"), owner);
-        let written = fs::metadata(&path).expect("the file").modified();
+        // A time that no write would leave behind.
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let file = File::options().append(true).open(&path);
+        file.and_then(|file| file.set_modified(long_ago))
+            .expect("another time");
         drop(Lock::retake(directory.as_fd()).expect("free"));
-        let now = fs::metadata(&path).expect("the file").modified();
-        assert_eq!(now.expect("a time"), written.expect("a time"));
+        let modified = fs::metadata(&path).expect("the file").modified();
+        assert_eq!(modified.expect("a time"), long_ago);
     }
 
     #[test]

@@ -106,11 +106,12 @@ impl Locked {
 
     /// Takes the snapshot, or that of the last session.
     pub(super) fn open(self, uidl: Uidl, recent: &Recent) -> Result<Opened, Error> {
-        if let Some(remembered) = self.recall(uidl, recent) {
-            return Ok(self.with(&remembered));
+        let (now, before) = (SystemTime::now(), Witness::of(&self.place, uidl));
+        let known = before.as_ref().ok();
+        if let Some(known) = known.and_then(|before| recent.find(&self.place.path, before)) {
+            return Ok(self.with(&known));
         }
         let Self { place, lock } = self;
-        let (now, before) = (SystemTime::now(), Witness::of(&place, uidl));
         let Snapshot {
             contents,
             paths,
