@@ -3,10 +3,7 @@
 //! The data of one wasmtime store. The functions that the guest calls on it are in `host.rs`.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -21,6 +18,7 @@ use super::{
     engine::TICK,
     limits::{self, Limit, Limits},
     retreat::Rescued,
+    stopwatch::Stopwatch,
     wasi::Wasi,
 };
 use crate::capability::{self, Grant};
@@ -118,13 +116,8 @@ struct Answer {
 /// What the call that is running has used up.
 struct Call {
     kind: Calling,
-    started: Instant,
-    in_host: Duration,
-    /// Time of this call that has been charged already.
-    charged: Duration,
     import_calls: u32,
-    /// Time that other tasks had while the guest gave way, in nanoseconds.
-    given_way: Arc<AtomicU64>,
+    stopwatch: Stopwatch,
 }
 
 impl Cell {
@@ -148,11 +141,8 @@ impl Cell {
             answer: Answer::default(),
             call: Call {
                 kind: Calling::Other,
-                started: now,
-                in_host: Duration::ZERO,
-                charged: Duration::ZERO,
                 import_calls: 0,
-                given_way: Arc::default(),
+                stopwatch: Stopwatch::start(now),
             },
         }
     }
@@ -160,11 +150,8 @@ impl Cell {
     /// A call into the guest begins.
     pub(super) fn begin_call(&mut self, kind: Calling, now: Instant) {
         self.call.kind = kind;
-        self.call.started = now;
-        self.call.in_host = Duration::ZERO;
-        self.call.charged = Duration::ZERO;
         self.call.import_calls = 0;
-        self.call.given_way.store(0, Ordering::Relaxed);
+        self.call.stopwatch.restart(now);
         if matches!(kind, Calling::Lines { .. }) {
             self.answer = Answer::default();
         }
@@ -174,11 +161,9 @@ impl Cell {
 
     /// A call into the guest is over.
     pub(super) fn end_call(&mut self, now: Instant) {
-        self.settle(now);
-        self.computed += self.call.charged;
-        self.call.charged = Duration::ZERO;
-        self.call.started = now;
-        self.call.in_host = Duration::ZERO;
+        let computed = self.settle(now);
+        self.computed += computed;
+        self.call.stopwatch.restart(now);
     }
 
     /// The guest calls an import.
@@ -275,18 +260,18 @@ impl Cell {
 
     /// Time in an import is the host's, not the guest's.
     pub(super) fn spent_in_host(&mut self, time: Duration) {
-        self.call.in_host += time;
+        self.call.stopwatch.leave_out(time);
+    }
+
+    /// Time that the guest has waited because it wanted to is its own.
+    pub(super) fn waited(&mut self, time: Duration) {
+        self.call.stopwatch.add(time);
+        self.terms.budget.charge(Instant::now(), time);
     }
 
     /// Lets other tasks run. However many they are, that is not the guest's time either.
     pub(super) fn give_way(&self) -> impl Future<Output = ()> + Send + 'static {
-        let given_way = Arc::clone(&self.call.given_way);
-        async move {
-            let since = Instant::now();
-            tokio::task::yield_now().await;
-            let nanoseconds = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            given_way.fetch_add(nanoseconds, Ordering::Relaxed);
-        }
+        self.call.stopwatch.give_way()
     }
 
     /// Whether the guest may go on computing; if not, the reason is noted.
@@ -307,7 +292,9 @@ impl Cell {
     /// Time that the guest may still take in this call.
     pub(super) fn time_left(&self, now: Instant) -> Duration {
         let limits = &self.terms.limits;
-        limits.call_time.saturating_sub(self.computed_in_call(now))
+        limits
+            .call_time
+            .saturating_sub(self.call.stopwatch.read(now))
     }
 
     /// Notes that the guest has used up its time; it is trapped with it.
@@ -319,18 +306,9 @@ impl Cell {
 
     /// Charges what the guest has computed since the last time; gives what it has in this call.
     fn settle(&mut self, now: Instant) -> Duration {
-        let computed = self.computed_in_call(now);
-        let more = computed.saturating_sub(self.call.charged);
-        self.call.charged += more;
+        let (more, computed) = self.call.stopwatch.look(now);
         self.terms.budget.charge(now, more);
         computed
-    }
-
-    fn computed_in_call(&self, now: Instant) -> Duration {
-        let given_way = Duration::from_nanos(self.call.given_way.load(Ordering::Relaxed));
-        now.saturating_duration_since(self.call.started)
-            .saturating_sub(self.call.in_host)
-            .saturating_sub(given_way)
     }
 
     /// Notes a breach of the contract; the guest is trapped with it.

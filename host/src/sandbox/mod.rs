@@ -29,6 +29,7 @@ mod park;
 mod registry;
 mod retreat;
 mod step;
+mod stopwatch;
 mod usage;
 mod wasi;
 

@@ -132,17 +132,21 @@ impl WasiView for Cell {
 /// of the call does.
 impl poll::Host for Cell {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
-        let left = self.time_left(Instant::now());
-        let waited = tokio::time::timeout(left, self.ctx().table.poll(pollables)).await;
-        waited.unwrap_or_else(|_| Err(self.out_of_time()))
+        let since = Instant::now();
+        let left = self.time_left(since);
+        let polled = tokio::time::timeout(left, self.ctx().table.poll(pollables)).await;
+        self.waited(since.elapsed());
+        polled.unwrap_or_else(|_| Err(self.out_of_time()))
     }
 }
 
 impl poll::HostPollable for Cell {
     async fn block(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
-        let left = self.time_left(Instant::now());
-        let waited = tokio::time::timeout(left, self.ctx().table.block(pollable)).await;
-        waited.unwrap_or_else(|_| Err(self.out_of_time()))
+        let since = Instant::now();
+        let left = self.time_left(since);
+        let blocked = tokio::time::timeout(left, self.ctx().table.block(pollable)).await;
+        self.waited(since.elapsed());
+        blocked.unwrap_or_else(|_| Err(self.out_of_time()))
     }
 
     async fn ready(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {

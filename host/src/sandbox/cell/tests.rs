@@ -72,19 +72,30 @@ fn imports_are_counted_for_each_call() {
     assert_eq!(cell.stopped, Some(Limit::HostCalls(100_000).into()));
 }
 
-#[tokio::test]
-async fn time_that_others_had_is_not_the_guests() {
+/// Computes in a call from its beginning on, as long as it may.
+fn compute(cell: &mut Cell, since: Instant, time: Duration) -> bool {
+    let ticks = time.as_millis() / TICK.as_millis();
+    let mut looks = (1..).take(usize::try_from(ticks).unwrap());
+    looks.all(|tick| cell.may_go_on(since + tick * TICK))
+}
+
+#[test]
+fn a_call_may_compute_until_its_time_is_used_up() {
     let now = Instant::now();
     let mut cell = cell(now);
     cell.begin_call(Calling::Other, now);
-    let others = async {
-        let since = Instant::now();
-        while since.elapsed() < Duration::from_millis(20) {
-            std::hint::spin_loop();
-        }
-    };
-    tokio::join!(cell.give_way(), others);
-    assert!(cell.may_go_on(now + Duration::from_millis(114)));
+    assert!(compute(&mut cell, now, Duration::from_millis(90)));
+    assert!(!cell.may_go_on(now + Duration::from_millis(95)));
+    let limit = Duration::from_millis(100);
+    assert_eq!(cell.stopped, Some(Limit::CallTime(limit).into()));
+}
+
+#[test]
+fn a_guest_that_has_no_processor_is_not_stopped() {
+    let now = Instant::now();
+    let mut cell = cell(now);
+    cell.begin_call(Calling::Other, now);
+    assert!(cell.may_go_on(now + Duration::from_secs(2)));
 }
 
 #[test]
@@ -93,8 +104,22 @@ fn time_in_the_host_is_not_the_guests() {
     let mut cell = cell(now);
     cell.begin_call(Calling::Other, now);
     cell.spent_in_host(Duration::from_secs(2));
-    assert!(cell.may_go_on(now + Duration::from_millis(2_050)));
-    assert!(!cell.may_go_on(now + Duration::from_millis(2_100)));
+    let back = now + Duration::from_secs(2);
+    assert!(compute(&mut cell, back, Duration::from_millis(90)));
+    assert!(!cell.may_go_on(back + Duration::from_millis(95)));
+}
+
+#[test]
+fn time_that_the_guest_waited_is_its_own() {
+    let now = Instant::now();
+    let mut cell = cell(now);
+    cell.begin_call(Calling::Other, now);
+    cell.waited(Duration::from_millis(60));
+    let back = now + Duration::from_millis(60);
+    let left = cell.time_left(back);
+    assert_eq!(left, Duration::from_millis(40));
+    assert!(!compute(&mut cell, back, left));
+    assert_eq!(cell.terms().budget.computed(), Duration::from_millis(95));
 }
 
 #[test]
@@ -103,15 +128,16 @@ fn what_a_session_computes_is_summed_and_charged() {
     let mut cell = cell(now);
     for call in 1..=2 {
         cell.begin_call(Calling::Other, now);
+        assert!(compute(&mut cell, now, Duration::from_millis(85)));
         cell.end_call(now + Duration::from_millis(90));
         assert_eq!(cell.computed(), Duration::from_millis(90 * call));
     }
     cell.begin_call(Calling::Other, now);
-    assert!(cell.may_go_on(now + Duration::from_millis(60)));
-    assert!(!cell.may_go_on(now + Duration::from_millis(80)));
+    assert!(compute(&mut cell, now, Duration::from_millis(65)));
+    assert!(!cell.may_go_on(now + Duration::from_millis(70)));
     let limit = Duration::from_millis(250);
     assert_eq!(cell.stopped, Some(Limit::SessionTime(limit).into()));
-    assert_eq!(cell.terms().budget.computed(), Duration::from_millis(260));
+    assert_eq!(cell.terms().budget.computed(), Duration::from_millis(250));
 }
 
 #[test]
