@@ -22,6 +22,8 @@ Start here:
   cargo run --release -p popcell-bench -- run --quick    whether it works; no figures
 
 POPCELL_BIN names another popcell than the one of this tree, which is built otherwise.
+POPCELL_NATIVE_BIN names one that was built with the feature native-session, to see what the
+sandbox costs; otherwise it is popcell-native beside this program.
 
 Exit codes:
   0 done   1 some run met an error   2 wrong arguments";

@@ -30,7 +30,17 @@ fn component_and_host_know_each_other_by_the_contract_only() {
             .any(|dependency| dependency.name == on)
     };
     assert!(!depends("popcell-component", "popcell"));
-    assert!(!depends("popcell", "popcell-component"));
+    // But for benchmarks, which compare.
+    let host = packages.iter().find(|package| package.name == "popcell");
+    let host = host.expect("the host");
+    let on = host.dependencies.iter();
+    let mut on = on.filter(|on| on.name == "popcell-component");
+    assert!(on.all(|on| on.optional));
+    let doors = host.features.iter();
+    let doors =
+        doors.filter(|(_, needs)| needs.iter().any(|need| need.contains("popcell-component")));
+    let doors: Vec<&str> = doors.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(doors, ["native-session"]);
     assert!(
         depends("popcell-tests", "popcell-component"),
         "the question makes no sense"
@@ -56,6 +66,28 @@ fn a_contract_that_is_for_tests_is_in_no_product() {
     }
     let expected = ("popcell-tests".to_owned(), DependencyKind::Development);
     assert_eq!(asked, [expected]);
+}
+
+#[test]
+fn nobody_turns_the_sandbox_off() {
+    for package in packages() {
+        let own = package.features.values().flatten();
+        let on = package.dependencies.iter().flat_map(|on| &on.features);
+        let mut wanted = own.chain(on);
+        assert!(
+            !wanted.any(|feature| feature.contains("native-session")),
+            "{} turns it off",
+            package.name
+        );
+    }
+}
+
+#[test]
+fn the_session_without_a_sandbox_is_in_one_place() {
+    let sources = sources("host/src", |path| {
+        !path.starts_with("host/src/sandbox/native")
+    });
+    refuse(&sources, |line| mentions(line, "popcell_component"));
 }
 
 #[test]

@@ -16,6 +16,10 @@ knows no protocol, no user and no file. *to floor* says how many times its CPU a
 many Popcell is to need at most. **memory** is the proportional set size (PSS) of the process tree for each
 connection: what is more than without them.
 
+**What the sandbox costs** is the difference to *native*: the same host with the same session, compiled into it and
+called straight (`engine = \"native\"` of the feature `native-session`, which no product has). The goal is 10 % or less
+of a session's CPU.
+
 Every octet of every message was compared with its file. A run with an error is no figure.
 
 ";
@@ -26,6 +30,9 @@ const TAIL: &str = "
 * *dovecot* is what an installation does that sets nothing but users, mail and certificates: a process for
   each session. *dovecot-tuned* uses processes again, has many clients in each, remembers passwords, and
   does not synchronise what it writes (`mail_fsync = never`); Popcell always does.
+* *native* has no instance, no store, no fiber and no copies into a guest's memory. It checks what the session asks
+  for as it checks a guest, and waits on its thread where a guest would be laid aside (a first login, a commit that
+  removes something). The session in it is compiled as the host is, the component as `[profile.component]` says.
 * Idle connections of Dovecot are fewer (64 and 256), since it has a process for each, or a limit.
 * *tls-resumed* has errors where a server does not resume a session that it gave a ticket for.
 * All load comes from one thread of another process. Where CPU times rate is far below one processor, the
@@ -65,7 +72,9 @@ $ cargo run --release -p popcell-bench -- scale --json docs/benchmarks.json \\
 ```
 
 Dovecot is compared if it is installed (Debian: `apt-get install dovecot-pop3d`) and root runs this; with
-`--peer twisted` a server of Twisted is, too. `popcell-bench noop` is one row alone, `--help` has the sizes.
+`--peer twisted` a server of Twisted is, too. *native* is if `POPCELL_NATIVE_BIN` names a copy of what
+`cargo build --release --package popcell --features native-session` makes, or it is `popcell-native` beside
+popcell-bench. `popcell-bench noop` is one row alone, `--help` has the sizes.
 ";
 
 pub(super) fn page(results: &Results) -> String {

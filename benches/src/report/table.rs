@@ -29,9 +29,9 @@ pub(crate) fn table(results: &Results) -> String {
         lines.extend(cells.iter().map(|cell| line(row, cell, &cells)));
     }
     let mut text = aligned(&lines);
-    if let Some(tls) = tls(results) {
+    for further in [tls(results), sandbox(results)].into_iter().flatten() {
         text.push('\n');
-        text.push_str(&tls);
+        text.push_str(&further);
     }
     text
 }
@@ -114,6 +114,42 @@ fn tls(results: &Results) -> Option<String> {
     Some(aligned(&lines))
 }
 
+/// What the sandbox costs, if Popcell was measured without one too.
+fn sandbox(results: &Results) -> Option<String> {
+    let titles = [
+        "what the sandbox costs",
+        "popcell",
+        "native",
+        "of popcell's CPU",
+    ];
+    let mut lines = vec![titles.map(str::to_owned)];
+    for (row, cells) in results.rows() {
+        // Rows about memory are about no time.
+        if cells
+            .iter()
+            .any(|cell| cell.figures.is_some_and(|figures| figures.kib.is_some()))
+        {
+            continue;
+        }
+        let cpu = |server| cpu_of(&cells, server);
+        let (Some(popcell), Some(native)) = (cpu(Server::Popcell), cpu(Server::Native)) else {
+            continue;
+        };
+        lines.push([
+            row.name.to_owned(),
+            format!("{} µs", short(popcell)),
+            format!("{} µs", short(native)),
+            format!("{:.0} %", price(popcell, native)),
+        ]);
+    }
+    (lines.len() > 1).then(|| aligned(&lines))
+}
+
+/// How much of a hundred is the sandbox's. Below 0 where the difference is less than the weather.
+fn price(popcell: f64, native: f64) -> f64 {
+    (popcell - native) / popcell * 100.0
+}
+
 /// Three digits at least, as many decimals as that takes.
 pub(super) fn short(value: f64) -> String {
     match value {
@@ -157,6 +193,12 @@ mod tests {
             aligned(&lines),
             "| a   | bcde |\n| --- | ---- |\n| µs  |      |\n"
         );
+    }
+
+    #[test]
+    fn the_price_of_the_sandbox_is_a_part_of_the_whole() {
+        assert!((price(200.0, 150.0) - 25.0).abs() < 1e-9);
+        assert!((price(100.0, 110.0) + 10.0).abs() < 1e-9);
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn turn(
     let row = Row::find(ROW).context("no such row")?;
     let (of_server, left) = all.split_at(count);
     stay_on(if left.is_empty() { all } else { left })?;
-    let running = servers::start_on(&list(of_server), setting, place)?;
+    let running = servers::Build::Product.start_on(&list(of_server), setting, place)?;
     let target = Target::of(Server::Popcell, &running, setting, place);
     let mail = Mail::new(Kind::Few, place.maildirs.shapes.few);
     Ok(in_one_thread(row.run(&target, &mail, effort))??)

@@ -14,7 +14,7 @@ use std::{io, net::SocketAddr};
 use clap::ValueEnum;
 
 pub(crate) use self::{
-    popcell::{build, start_on},
+    popcell::{Build, build},
     process::Process,
     setting::{Place, Setting},
 };
@@ -25,6 +25,8 @@ use crate::maildirs::Shape;
 pub(crate) enum Server {
     /// Popcell as it is in this tree.
     Popcell,
+    /// The same without a sandbox, if such a build is here.
+    Native,
     /// What only answers +OK.
     Floor,
     /// Dovecot as it is without settings.
@@ -45,9 +47,10 @@ pub(crate) struct Running {
 
 impl Server {
     /// Those that are compared if nobody says otherwise.
-    pub(crate) const USUAL: [Self; 4] = [
+    pub(crate) const USUAL: [Self; 5] = [
         Self::Floor,
         Self::Popcell,
+        Self::Native,
         Self::Dovecot,
         Self::DovecotTuned,
     ];
@@ -56,6 +59,7 @@ impl Server {
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Popcell => "popcell",
+            Self::Native => "native",
             Self::Floor => "floor",
             Self::Dovecot => "dovecot",
             Self::DovecotTuned => "dovecot-tuned",
@@ -70,7 +74,8 @@ impl Server {
     /// What somebody has to do who wants to have it here.
     pub(crate) fn look_for(self) -> Result<String, String> {
         match self {
-            Self::Popcell => popcell::version().map_err(|error| error.to_string()),
+            Self::Popcell => Build::Product.version().map_err(|error| error.to_string()),
+            Self::Native => popcell::look_for_native(),
             Self::Floor => Ok("tokio, +OK only".to_owned()),
             Self::Dovecot | Self::DovecotTuned => dovecot::look_for(),
             Self::Twisted => twisted::look_for(),
@@ -80,7 +85,7 @@ impl Server {
     /// Connections that it is asked to hold at the same time, at most.
     pub(crate) fn most_connections(self) -> usize {
         match self {
-            Self::Popcell | Self::Floor | Self::Twisted => usize::MAX,
+            Self::Popcell | Self::Native | Self::Floor | Self::Twisted => usize::MAX,
             // Without settings it is a process for each, and a hundred of them before login.
             Self::Dovecot => 64,
             Self::DovecotTuned => 256,
@@ -91,7 +96,7 @@ impl Server {
     pub(crate) fn owner(self) -> Option<u32> {
         match self {
             Self::Dovecot | Self::DovecotTuned => Some(dovecot::OWNER),
-            Self::Popcell | Self::Floor | Self::Twisted => None,
+            Self::Popcell | Self::Native | Self::Floor | Self::Twisted => None,
         }
     }
 
@@ -103,7 +108,8 @@ impl Server {
         shape: Shape,
     ) -> io::Result<Running> {
         match self {
-            Self::Popcell => popcell::start(setting, place),
+            Self::Popcell => Build::Product.start(setting, place),
+            Self::Native => Build::Native.start(setting, place),
             Self::Floor => floor::start(setting, place, shape),
             Self::Dovecot => dovecot::start(setting, place, dovecot::DEFAULT),
             Self::DovecotTuned => dovecot::start(setting, place, dovecot::TUNED),

@@ -7,7 +7,12 @@ use std::time::Duration;
 use super::{document::Section, limits::DAY, rule};
 use crate::{rollout::Bounds, sandbox::Engine};
 
-const ENGINES: [(&str, Engine); 2] = [("cranelift", Engine::Cranelift), ("pulley", Engine::Pulley)];
+const ENGINES: &[(&str, Engine)] = &[
+    ("cranelift", Engine::Cranelift),
+    ("pulley", Engine::Pulley),
+    #[cfg(feature = "native-session")]
+    ("native", Engine::Native),
+];
 
 /// Below this, parking and waking would cost more than a cell that waits.
 const LEAST_HIBERNATE: Duration = Duration::from_millis(10);
@@ -40,7 +45,7 @@ impl Default for Sandbox {
 /// How components are run.
 pub(super) fn read(mut section: Section<'_>) -> Sandbox {
     let mut sandbox = Sandbox::default();
-    section.set(&mut sandbox.engine, "engine", rule::choice(&ENGINES));
+    section.set(&mut sandbox.engine, "engine", rule::choice(ENGINES));
     section.set(&mut sandbox.cells, "cells", rule::number(1..=100_000));
     section.set(
         &mut sandbox.warm_cells,

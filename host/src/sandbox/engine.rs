@@ -27,6 +27,10 @@ pub enum Engine {
     Cranelift,
     /// Interpreted: slower, and no memory is made executable, so that the system may forbid that.
     Pulley,
+    /// No sandbox: sessions of the default component are code of the host. For benchmarks alone,
+    /// to know what the sandbox costs.
+    #[cfg(feature = "native-session")]
+    Native,
 }
 
 /// The machine that [`Engine::Pulley`] interprets.
@@ -96,6 +100,8 @@ pub(super) fn engine(options: EngineOptions) -> Result<wasmtime::Engine, Error> 
     let refused = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
     match options.engine {
         Engine::Cranelift => {}
+        #[cfg(feature = "native-session")]
+        Engine::Native => {}
         Engine::Pulley => {
             config.target(PULLEY).map_err(refused)?;
         }

@@ -9,15 +9,18 @@ use std::{
 };
 
 use tokio::time::{error::Elapsed, timeout};
-use wasmtime::{Store, UpdateDeadline, component::ResourceAny};
+use wasmtime::{Store, UpdateDeadline};
 
+#[cfg(feature = "native-session")]
+use super::native::Native;
 use super::{
     Connection, Error, Limit, Next, Parked, Step, Terms, Usage, Version,
     cell::{Calling, Cell},
-    contract::{Guest, Suspended},
+    contract::Suspended,
     convert::{self, Asked},
     park::{self, NotMoved},
     retreat,
+    running::{Instance, Running},
 };
 use crate::capability;
 
@@ -25,9 +28,7 @@ use crate::capability;
 ///
 /// One call at a time, and its output is sent, in order, before the next call.
 pub struct Session {
-    store: Store<Cell>,
-    guest: Guest,
-    session: ResourceAny,
+    running: Running,
     /// Kept alive, and named in the log, for as long as the session runs in it.
     version: Arc<Version>,
 }
@@ -48,17 +49,11 @@ impl Session {
         connection: &Connection,
         terms: Terms,
     ) -> Result<Self, Error> {
-        let (mut store, guest) = instantiate(&version, login, terms).await?;
-        let line_time = begin(&mut store, Calling::Other);
-        let session = guest.begin(&mut store, connection);
-        let session = timeout(line_time, session).await;
-        let session = settle(&mut store, session)?;
-        Ok(Self {
-            store,
-            guest,
-            session,
-            version,
-        })
+        let mut running = instantiate(&version, login, terms).await?;
+        let line_time = begin(&mut running, Calling::Other);
+        let begun = timeout(line_time, running.begin(connection)).await;
+        settle(&mut running, begun)?;
+        Ok(Self { running, version })
     }
 
     /// A session that was suspended, in this or in another component.
@@ -73,21 +68,16 @@ impl Session {
         connection: &Connection,
         terms: Terms,
     ) -> Result<Self, NotMoved> {
-        let (mut store, guest) = match instantiate(&version, login, terms).await {
-            Ok(instance) => instance,
+        let mut running = match instantiate(&version, login, terms).await {
+            Ok(running) => running,
             Err(error) => return Err(NotMoved::new(error, parked)),
         };
-        let parked = park::admit(store.data_mut(), parked);
-        match call_resume(&mut store, &guest, parked, connection).await {
-            Ok(session) => Ok(Self {
-                store,
-                guest,
-                session,
-                version,
-            }),
+        let parked = park::admit(running.cell_mut(), parked);
+        match call_resume(&mut running, parked, connection).await {
+            Ok(()) => Ok(Self { running, version }),
             Err(error) => Err(NotMoved {
                 error,
-                parked: retreat::rescue(store.data_mut()).map(Box::new),
+                parked: retreat::rescue(running.cell_mut()).map(Box::new),
             }),
         }
     }
@@ -99,22 +89,21 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over, unless [`retreat`](Self::retreat) has it.
     pub async fn checkpoint(&mut self, connection: &Connection) -> Result<(), Error> {
-        if self.store.data().rescued.is_possible() {
+        if self.running.cell().rescued.is_possible() {
             return Ok(());
         }
         let parked = self.call_suspend().await?;
-        let cell = self.store.data_mut();
+        let cell = self.running.cell_mut();
         park::check_state(cell, &parked)?;
         park::remember(cell, &parked);
-        self.session = call_resume(&mut self.store, &self.guest, parked, connection).await?;
-        Ok(())
+        call_resume(&mut self.running, parked, connection).await
     }
 
     /// The session as it was before the call that has failed; `None` if there was no
     /// [`checkpoint`](Self::checkpoint) and no `resume` before that call, or if the call has made a
     /// claim to be a user or a commit.
     pub fn retreat(mut self) -> Option<Parked> {
-        retreat::rescue(self.store.data_mut())
+        retreat::rescue(self.running.cell_mut())
     }
 
     /// The greeting. Called once, and first.
@@ -123,10 +112,9 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn greet(&mut self) -> Result<Step, Error> {
-        let line_time = begin(&mut self.store, Calling::Other);
-        let step = self.guest.greet(&mut self.store, self.session);
-        let step = timeout(line_time, step).await;
-        let step = settle(&mut self.store, step)?;
+        let line_time = begin(&mut self.running, Calling::Other);
+        let step = timeout(line_time, self.running.greet()).await;
+        let step = settle(&mut self.running, step)?;
         convert::step(step, Asked::Fixed)
     }
 
@@ -137,12 +125,9 @@ impl Session {
     /// An [`Error`] of the guest; the session is over.
     pub async fn lines(&mut self, lines: &[u8], max: u32) -> Result<Step, Error> {
         let has_quit = convert::has_quit(lines);
-        let line_time = begin(&mut self.store, Calling::Lines { has_quit });
-        let step = self
-            .guest
-            .lines(&mut self.store, self.session, (lines, max));
-        let step = timeout(line_time, step).await;
-        let step = settle(&mut self.store, step)?;
+        let line_time = begin(&mut self.running, Calling::Lines { has_quit });
+        let step = timeout(line_time, self.running.lines((lines, max))).await;
+        let step = settle(&mut self.running, step)?;
         let step = convert::step(step, Asked::Lines(lines, max))?;
         self.check_end(&step)?;
         Ok(self.done(step))
@@ -156,12 +141,11 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn more(&mut self, max: u32) -> Result<Step, Error> {
-        let line_time = begin(&mut self.store, Calling::More);
-        let step = self.guest.more(&mut self.store, self.session, max);
-        let step = timeout(line_time, step).await;
-        let step = settle(&mut self.store, step)?;
+        let line_time = begin(&mut self.running, Calling::More);
+        let step = timeout(line_time, self.running.more(max)).await;
+        let step = settle(&mut self.running, step)?;
         let step = convert::step(step, Asked::More(max))?;
-        self.store.data_mut().went_on(step.output.len())?;
+        self.running.cell_mut().went_on(step.output.len())?;
         self.check_end(&step)?;
         Ok(self.done(step))
     }
@@ -172,10 +156,9 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn overlong(&mut self) -> Result<Step, Error> {
-        let line_time = begin(&mut self.store, Calling::Other);
-        let step = self.guest.overlong(&mut self.store, self.session);
-        let step = timeout(line_time, step).await;
-        let step = settle(&mut self.store, step)?;
+        let line_time = begin(&mut self.running, Calling::Other);
+        let step = timeout(line_time, self.running.overlong()).await;
+        let step = settle(&mut self.running, step)?;
         let step = convert::step(step, Asked::Fixed)?;
         Ok(self.done(step))
     }
@@ -188,7 +171,7 @@ impl Session {
     /// and its maildrop released.
     pub async fn suspend(mut self) -> Result<Parked, NotMoved> {
         let suspended = self.call_suspend().await;
-        let cell = self.store.data_mut();
+        let cell = self.running.cell_mut();
         match suspended {
             Ok(parked) => park::release(cell, parked).map_err(|error| NotMoved {
                 error,
@@ -202,26 +185,25 @@ impl Session {
     }
 
     async fn call_suspend(&mut self) -> Result<Suspended, Error> {
-        let line_time = begin(&mut self.store, Calling::Other);
-        let parked = self.guest.suspend(&mut self.store, self.session);
-        let parked = timeout(line_time, parked).await;
-        settle(&mut self.store, parked)
+        let line_time = begin(&mut self.running, Calling::Other);
+        let parked = timeout(line_time, self.running.suspend()).await;
+        settle(&mut self.running, parked)
     }
 
     /// Puts the session under other terms, those of the tenant that its user turned out to belong
     /// to. `false`, and all is as it was, if it has more memory than they allow.
     pub fn adopt(&mut self, terms: Terms) -> bool {
-        self.store.data_mut().adopt(terms)
+        self.running.cell_mut().adopt(terms)
     }
 
     /// Whether a login has succeeded.
     pub fn is_logged_in(&self) -> bool {
-        self.store.data().granted
+        self.running.cell().granted
     }
 
     /// What the session has done so far.
     pub fn usage(&self) -> Usage {
-        self.store.data().usage
+        self.running.cell().usage
     }
 
     /// The component that it runs in.
@@ -231,18 +213,18 @@ impl Session {
 
     /// Octets of linear memory that its cell has.
     pub fn memory(&self) -> usize {
-        self.store.data().memory()
+        self.running.cell().memory()
     }
 
     /// Time that its guests have computed so far.
     pub fn computed(&self) -> Duration {
-        self.store.data().computed()
+        self.running.cell().computed()
     }
 
     /// Whether its tenant has used more time than its share, so that others come first.
     pub fn is_overdrawn(&self) -> bool {
-        self.store
-            .data()
+        self.running
+            .cell()
             .terms()
             .budget
             .is_overdrawn(Instant::now())
@@ -251,7 +233,7 @@ impl Session {
     /// After a commit there is nothing to do but to say so and close.
     fn check_end(&self, step: &Step) -> Result<(), Error> {
         let is_end = matches!(step.next, Next::Close | Next::Abort);
-        if self.store.data().committed && !is_end {
+        if self.running.cell().committed && !is_end {
             return Err(Error::Contract("a session that goes on after its commit"));
         }
         Ok(())
@@ -259,7 +241,7 @@ impl Session {
 
     /// The call is over as it should be: there is no way back behind it.
     fn done(&mut self, step: Step) -> Step {
-        self.store.data_mut().rescued.give_up();
+        self.running.cell_mut().rescued.give_up();
         step
     }
 }
@@ -269,9 +251,14 @@ async fn instantiate(
     version: &Version,
     login: Box<dyn capability::Login>,
     terms: Terms,
-) -> Result<(Store<Cell>, Guest), Error> {
+) -> Result<Running, Error> {
     let most = terms.limits;
-    let cell = Cell::new(login, terms, Instant::now());
+    let mut cell = Cell::new(login, terms, Instant::now());
+    cell.begin_call(Calling::Other, Instant::now());
+    #[cfg(feature = "native-session")]
+    if version.is_native {
+        return Ok(Running::Native(Native::new(cell)));
+    }
     let mut store = Store::new(version.pre.engine(), cell);
     store.limiter(|cell| cell);
     store.set_hostcall_fuel(most.call_octets);
@@ -283,14 +270,14 @@ async fn instantiate(
         }
         Ok(UpdateDeadline::Interrupt)
     });
-    begin(&mut store, Calling::Other);
+    store.set_epoch_deadline(1);
     let instantiated = version.pre.instantiate(&mut store);
     match timeout(most.line_time, instantiated).await {
-        Ok(Ok(guest)) => Ok((store, guest)),
+        Ok(Ok(guest)) => Ok(Running::Instance(Instance::new(store, guest))),
         Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
             Err(Error::Exhausted)
         }
-        Ok(Err(error)) => Err(cause(&mut store, &error)),
+        Ok(Err(error)) => Err(cause(store.data_mut(), &error)),
         Err(_) => Err(Limit::LineTime(most.line_time).into()),
     }
 }
@@ -301,31 +288,29 @@ const HANDLES: usize = 64;
 
 /// Calls `resume` with what was lent for it.
 async fn call_resume(
-    store: &mut Store<Cell>,
-    guest: &Guest,
+    running: &mut Running,
     parked: Suspended,
     connection: &Connection,
-) -> Result<ResourceAny, Error> {
-    let line_time = begin(store, Calling::Resume);
-    let resumed = guest.resume(store, parked, connection);
-    let resumed = timeout(line_time, resumed).await;
-    settle(store, resumed)?.map_err(Error::Refused)
+) -> Result<(), Error> {
+    let line_time = begin(running, Calling::Resume);
+    let resumed = timeout(line_time, running.resume(parked, connection)).await;
+    settle(running, resumed)?.map_err(Error::Refused)
 }
 
 /// A call begins; it may take so long.
-fn begin(store: &mut Store<Cell>, kind: Calling) -> Duration {
-    store.set_epoch_deadline(1);
-    let cell = store.data_mut();
+fn begin(running: &mut Running, kind: Calling) -> Duration {
+    running.watch();
+    let cell = running.cell_mut();
     cell.begin_call(kind, Instant::now());
     cell.terms().limits.line_time
 }
 
 /// A call is over, as it should be or not.
 fn settle<T>(
-    store: &mut Store<Cell>,
+    running: &mut Running,
     called: Result<wasmtime::Result<T>, Elapsed>,
 ) -> Result<T, Error> {
-    let cell = store.data_mut();
+    let cell = running.cell_mut();
     cell.end_call(Instant::now());
     let limits = cell.terms().limits;
     match called {
@@ -333,14 +318,13 @@ fn settle<T>(
             Err(Limit::SessionTime(limits.session_time).into())
         }
         Ok(Ok(given)) => Ok(given),
-        Ok(Err(error)) => Err(cause(store, &error)),
+        Ok(Err(error)) => Err(cause(cell, &error)),
         Err(_) => Err(Limit::LineTime(limits.line_time).into()),
     }
 }
 
 /// What ended the guest: the host's own reason, if it had one.
-fn cause(store: &mut Store<Cell>, error: &wasmtime::Error) -> Error {
-    let cell = store.data_mut();
+fn cause(cell: &mut Cell, error: &wasmtime::Error) -> Error {
     let limits = cell.terms().limits;
     cell.stopped.take().unwrap_or_else(|| {
         if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {

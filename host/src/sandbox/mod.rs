@@ -8,6 +8,7 @@
 //! * `registry`: which component a session runs in.
 //! * `wasi`: what components of a standard library may import besides.
 //! * `instance`: [`Session`], a call at a time.
+//! * `running`: a cell with what runs in it; `native`: no sandbox, for benchmarks alone.
 //! * `cell`, `host`, `usage`: what a guest owns, what it may call, what it did.
 //! * `limits`, `budget`: what one guest, and all of a tenant together, may use up.
 //! * `park`: sessions between two cells.
@@ -25,9 +26,12 @@ mod engine;
 mod host;
 mod instance;
 mod limits;
+#[cfg(feature = "native-session")]
+mod native;
 mod park;
 mod registry;
 mod retreat;
+mod running;
 mod step;
 mod stopwatch;
 mod usage;
@@ -238,7 +242,10 @@ impl Sandbox {
     ) -> Result<Self, Error> {
         let engine = engine::engine(options)?;
         let clock = EpochClock::start(&engine)?;
-        let registry = Registry::new(Version::new(&engine, wasm, permission)?);
+        let version = Version::new(&engine, wasm, permission)?;
+        #[cfg(feature = "native-session")]
+        let version = version.or_native(options.engine);
+        let registry = Registry::new(version);
         let limits = Limits {
             memory: limits.memory.min(options.cell_memory),
             ..limits

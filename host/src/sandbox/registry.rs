@@ -24,6 +24,9 @@ pub struct Version {
     digest: String,
     permission: Permission,
     pub(super) pre: Pre,
+    /// Its sessions are those that are compiled into the host.
+    #[cfg(feature = "native-session")]
+    pub(super) is_native: bool,
 }
 
 impl fmt::Debug for Version {
@@ -51,7 +54,18 @@ impl Version {
             digest: digest(wasm),
             permission,
             pre: link(engine, &component, permission)?,
+            #[cfg(feature = "native-session")]
+            is_native: false,
         })
+    }
+
+    /// The same by name, without a sandbox if that is what was asked for.
+    #[cfg(feature = "native-session")]
+    pub(super) fn or_native(self, engine: super::Engine) -> Self {
+        Self {
+            is_native: engine == super::Engine::Native,
+            ..self
+        }
     }
 
     /// Whether this is the same component, and may import the same.

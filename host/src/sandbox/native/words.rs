@@ -1,0 +1,66 @@
+//! Between the words of the native session and ours; the rules are those of the contract.
+
+use popcell_component as component;
+
+use crate::sandbox::{
+    Connection, Next,
+    contract::{
+        Given,
+        v0_1::{auth, mail},
+    },
+};
+
+impl From<component::Step> for Given {
+    fn from(step: component::Step) -> Self {
+        let next = match step.next {
+            component::Next::Lines => Next::Lines,
+            component::Next::More => Next::More,
+            component::Next::StartTls => Next::StartTls,
+            component::Next::Close => Next::Close,
+            component::Next::Abort => Next::Abort,
+        };
+        Self {
+            consumed: step.consumed,
+            output: step.output,
+            next,
+        }
+    }
+}
+
+impl From<&Connection> for component::Connection {
+    fn from(connection: &Connection) -> Self {
+        Self {
+            banner: connection.banner.clone(),
+            challenge: connection.challenge.clone(),
+            tls: connection.tls,
+            may_start_tls: connection.may_start_tls,
+            may_login: connection.may_login,
+            mechanisms: connection.mechanisms.clone(),
+            announce: connection.announce.clone(),
+            max_bad_commands: connection.max_bad_commands,
+            max_bad_commands_after_login: connection.max_bad_commands_after_login,
+        }
+    }
+}
+
+impl From<mail::Fault> for component::Fault {
+    fn from(fault: mail::Fault) -> Self {
+        match fault {
+            mail::Fault::Gone => Self::Gone,
+            mail::Fault::Temporary => Self::Temporary,
+            mail::Fault::Permanent => Self::Permanent,
+        }
+    }
+}
+
+impl From<auth::Refusal> for component::Refusal {
+    fn from(refusal: auth::Refusal) -> Self {
+        match refusal {
+            auth::Refusal::Denied => Self::Denied,
+            auth::Refusal::InUse => Self::InUse,
+            auth::Refusal::LoginDelay => Self::LoginDelay,
+            auth::Refusal::Temporary => Self::Temporary,
+            auth::Refusal::Permanent => Self::Permanent,
+        }
+    }
+}
