@@ -125,6 +125,8 @@ pub mod end;
 mod framing;
 pub mod health;
 pub mod http;
+mod lane;
+mod lanes;
 mod linger;
 pub mod log;
 pub mod login;

@@ -91,7 +91,7 @@ impl Reception {
                 config.sandbox.warm_cells,
             ),
             sandbox,
-            slow_lane: SlowLane::new().map_err(Error::SlowLane)?,
+            slow_lane: SlowLane::new().map_err(Error::Thread)?,
             rollout: Arc::clone(&operations.rollout),
             departures: Arc::clone(&operations.departures),
         };

@@ -2,20 +2,24 @@
 //!
 //! Knows neither commands nor components; a connection is `connection.rs`'s from its first octet.
 
+mod accept;
+
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{interval, sleep, timeout},
+    time::{interval, timeout},
 };
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{debug, info, warn};
 
+use self::accept::Post;
 use crate::{
     addresses::{Addresses, Place},
     config::{Config, Listener},
+    lanes::{Lanes, Loads, Ride},
     login::delay::Delays,
     metrics::Refused,
     operations::Operations,
@@ -43,14 +47,14 @@ pub enum Error {
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
-    /// The thread for tenants that have used up their share can not be had.
+    /// The threads for connections, or that for tenants that have used up their share, can not be had.
     #[error("a thread can not be had: {0}")]
-    SlowLane(io::Error),
+    Thread(io::Error),
 }
 
 /// A server that listens and has not accepted anybody yet.
 pub struct Server {
-    listeners: Vec<(TcpListener, Arc<Listener>)>,
+    posts: Vec<Post>,
     operations: Arc<Operations>,
     gate: Arc<Gate>,
     /// As they are at any time.
@@ -58,7 +62,16 @@ pub struct Server {
     grace: Duration,
     drain: Duration,
     /// Connections that another process has begun.
-    adopted: Vec<(Adopted, OwnedSemaphorePermit, Place)>,
+    adopted: Vec<Begun>,
+    lanes: Lanes,
+}
+
+/// A connection that another process has begun, and what it holds here.
+struct Begun {
+    adopted: Adopted,
+    permit: OwnedSemaphorePermit,
+    place: Place,
+    ride: Ride,
 }
 
 /// What every connection passes before it is served.
@@ -69,12 +82,8 @@ struct Gate {
     permits: Arc<Semaphore>,
     stop: Stop,
     connections: TaskTracker,
+    loads: Arc<Loads>,
 }
-
-/// The wait after an accept that failed, and the longest: a machine out of descriptors gets some
-/// back when sessions end.
-const FIRST_BACK_OFF: Duration = Duration::from_millis(10);
-const LAST_BACK_OFF: Duration = Duration::from_secs(1);
 
 impl Server {
     /// A server for these sockets, which are bound, listening and non-blocking: one for each of
@@ -88,16 +97,14 @@ impl Server {
         sockets: Vec<std::net::TcpListener>,
         services: Services,
     ) -> Result<Self, Error> {
+        let lanes = Lanes::start(config.limits.connection_threads).map_err(Error::Thread)?;
         let shared = shared(config, &sockets).map_err(Error::Listener)?;
-        let sockets = sockets.into_iter().map(TcpListener::from_std);
-        let listeners = sockets
-            .zip(&config.listeners)
-            .map(|(socket, listener)| Ok((socket?, Arc::new(listener.clone()))));
-        let listeners: Vec<(TcpListener, Arc<Listener>)> = listeners
-            .collect::<io::Result<_>>()
-            .map_err(Error::Listener)?;
+        let posts = sockets.iter().zip(&config.listeners);
+        let posts =
+            posts.map(|(socket, listener)| Post::new(socket, listener.clone(), lanes.loads()));
+        let posts: Vec<Post> = posts.collect::<io::Result<_>>().map_err(Error::Listener)?;
         let limit = config.limits.connections;
-        let operations = Arc::new(operations(&services, &listeners, limit)?);
+        let operations = Arc::new(operations(&services, &posts, limit)?);
         *operations.sockets() = shared;
         let tenants = Arc::clone(&services.tenants);
         let permits = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -107,15 +114,17 @@ impl Server {
             permits: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))),
             stop: Stop::default(),
             connections: TaskTracker::new(),
+            loads: Arc::clone(lanes.loads()),
         };
         Ok(Self {
-            listeners,
+            posts,
             operations,
             gate: Arc::new(gate),
             tenants,
             grace: config.timeouts.shutdown,
             drain: config.timeouts.drain,
             adopted: Vec::new(),
+            lanes,
         })
     }
 
@@ -134,20 +143,28 @@ impl Server {
         refused
     }
 
-    async fn adopt_one(&self, arrived: Arrived) -> Option<(Adopted, OwnedSemaphorePermit, Place)> {
+    async fn adopt_one(&self, arrived: Arrived) -> Option<Begun> {
         let address = arrived.luggage.listener;
-        let mut listeners = self.listeners.iter().map(|(_, listener)| listener);
-        let listener = listeners.find(|listener| listener.address == address)?;
+        let mut listeners = self.posts.iter().map(|post| &post.listener);
+        let listener = Arc::clone(listeners.find(|listener| listener.address == address)?);
         let permit = Arc::clone(&self.gate.permits).try_acquire_owned().ok()?;
         let peer = arrived.luggage.peer.ip().to_canonical();
         let place = self.gate.addresses.admit(peer)?;
-        let adopted = self.gate.reception.adopt(arrived, listener).await?;
-        Some((adopted, permit, place))
+        let (ride, gate) = (self.gate.loads.any_ride(), Arc::clone(&self.gate));
+        // Its socket belongs to the thread on which it is made ready.
+        let made_ready = async move { gate.reception.adopt(arrived, &listener).await };
+        let adopted = ride.handle().spawn(made_ready).await.ok()??;
+        Some(Begun {
+            adopted,
+            permit,
+            place,
+            ride,
+        })
     }
 
     /// The addresses that are listened on, with the ports that the system chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        addresses(&self.listeners)
+        addresses(&self.posts)
     }
 
     /// What an operator can ask about this server, and goes on asking while it runs.
@@ -160,25 +177,25 @@ impl Server {
     /// `timeouts.shutdown`. No session deletes anything by being ended.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self {
-            listeners,
+            posts,
             operations,
             gate,
             tenants,
             grace,
             drain,
             adopted,
+            lanes: _lanes,
         } = self;
-        for (adopted, permit, place) in adopted {
-            let task = Arc::clone(&gate);
-            gate.connections.spawn(async move {
-                task.reception.go_on(adopted, &task.stop).await;
-                drop((permit, place));
-            });
+        for begun in adopted {
+            gate.go_on(begun);
         }
-        for (socket, listener) in listeners {
-            // It ends by itself when the server is told to stop.
-            tokio::spawn(accept_all(socket, listener, Arc::clone(&gate)));
+        let listening = posts.iter().map(|_| operations.health.listen());
+        let listening: Vec<_> = listening.collect();
+        let acceptors = TaskTracker::new();
+        for post in posts {
+            post.take_up(&gate, &acceptors);
         }
+        acceptors.close();
         let shutdown = &gate.stop.shutdown;
         if let Some(delays) = gate.reception.delays() {
             tokio::spawn(shutdown.clone().run_until_cancelled_owned(sweep(delays)));
@@ -191,10 +208,9 @@ impl Server {
             () = operations.retired() => true,
         };
         operations.health.drain();
-        let Gate {
-            connections, stop, ..
-        } = &*gate;
+        drop(listening);
         if is_retired {
+            let connections = &gate.connections;
             info!(
                 sessions = connections.len(),
                 "draining: another process serves"
@@ -206,17 +222,9 @@ impl Server {
                 _ = timeout(drain, connections.wait()) => {}
             }
         }
-        info!(sessions = connections.len(), "shutting down");
-        stop.begin();
-        connections.close();
-        if timeout(grace, connections.wait()).await.is_err() {
-            warn!(
-                sessions = connections.len(),
-                "sessions that did not end in time are cut off"
-            );
-            stop.abort.cancel();
-            connections.wait().await;
-        }
+        gate.close(grace).await;
+        // They hold what has to be finished before this is over, as recordings.
+        acceptors.wait().await;
     }
 }
 
@@ -230,12 +238,8 @@ fn shared(config: &Config, sockets: &[std::net::TcpListener]) -> io::Result<Sock
     })
 }
 
-fn operations(
-    services: &Services,
-    listeners: &[(TcpListener, Arc<Listener>)],
-    limit: u32,
-) -> Result<Operations, Error> {
-    Operations::new(services, addresses(listeners), limit).map_err(Error::History)
+fn operations(services: &Services, posts: &[Post], limit: u32) -> Result<Operations, Error> {
+    Operations::new(services, addresses(posts), limit).map_err(Error::History)
 }
 
 /// Forgets once a day what no LOGIN-DELAY can reach back to.
@@ -251,62 +255,79 @@ async fn sweep(delays: Arc<Delays>) {
     }
 }
 
-fn addresses(listeners: &[(TcpListener, Arc<Listener>)]) -> Vec<SocketAddr> {
-    let sockets = listeners.iter().map(|(socket, _)| socket);
-    sockets
-        .filter_map(|socket| socket.local_addr().ok())
-        .collect()
-}
-
-/// Accepts connections of one listener until the server is told to stop.
-async fn accept_all(socket: TcpListener, listener: Arc<Listener>, gate: Arc<Gate>) {
-    let operations = &gate.reception.operations;
-    let _listening = operations.health.listen();
-    let mut back_off = FIRST_BACK_OFF;
-    loop {
-        let accepted = tokio::select! {
-            () = gate.stop.shutdown.cancelled() => return,
-            () = operations.retired() => return,
-            accepted = accept(&socket, &gate) => accepted,
-        };
-        match accepted {
-            Ok((stream, peer, permit)) => {
-                back_off = FIRST_BACK_OFF;
-                let (listener, task) = (Arc::clone(&listener), Arc::clone(&gate));
-                gate.connections
-                    .spawn(task.admit(stream, peer, listener, permit));
-            }
-            Err(error) => {
-                operations.metrics.accept_failures.inc();
-                error!(%error, "cannot accept connections; trying again");
-                sleep(back_off).await;
-                back_off = LAST_BACK_OFF.min(back_off * 2);
-            }
-        }
-    }
-}
-
-/// A permit first: whoever can not be served stays in the system's queue.
-async fn accept(
-    socket: &TcpListener,
-    gate: &Gate,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(&gate.permits)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, peer) = socket.accept().await?;
-    Ok((stream, peer, permit))
+fn addresses(posts: &[Post]) -> Vec<SocketAddr> {
+    posts.iter().map(|post| post.address).collect()
 }
 
 impl Gate {
-    /// Serves a connection, if its address may have one more. The permit is held until it is over.
+    /// Serves a connection that was accepted on this lane, if its address may have one more.
+    fn welcome(
+        self: &Arc<Self>,
+        lane: usize,
+        stream: TcpStream,
+        peer: SocketAddr,
+        listener: &Arc<Listener>,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let (task, listener) = (Arc::clone(self), Arc::clone(listener));
+        let ride = self.loads.ride(lane);
+        let handle = ride.handle().clone();
+        if ride.is_on(lane) {
+            let admitted = task.admit(stream, peer, listener, (permit, ride));
+            self.connections.spawn_on(admitted, &handle);
+            return;
+        }
+        let stream = stream.into_std();
+        let moved = async move {
+            // Its socket is to be watched where it is served.
+            match stream.and_then(TcpStream::from_std) {
+                Ok(stream) => task.admit(stream, peer, listener, (permit, ride)).await,
+                Err(error) => debug!(%error, "the system does not watch a connection"),
+            }
+        };
+        self.connections.spawn_on(moved, &handle);
+    }
+
+    /// Serves a connection that another process has begun.
+    fn go_on(self: &Arc<Self>, begun: Begun) {
+        let (task, handle) = (Arc::clone(self), begun.ride.handle().clone());
+        let gone_on = async move {
+            let Begun {
+                adopted,
+                permit: _permit,
+                place: _place,
+                ride: _ride,
+            } = begun;
+            task.reception.go_on(adopted, &task.stop).await;
+        };
+        self.connections.spawn_on(gone_on, &handle);
+    }
+
+    /// Ends all connections, those that are being answered within the grace.
+    async fn close(&self, grace: Duration) {
+        let Self {
+            connections, stop, ..
+        } = self;
+        info!(sessions = connections.len(), "shutting down");
+        stop.begin();
+        connections.close();
+        if timeout(grace, connections.wait()).await.is_err() {
+            warn!(
+                sessions = connections.len(),
+                "sessions that did not end in time are cut off"
+            );
+            stop.abort.cancel();
+            connections.wait().await;
+        }
+    }
+
+    /// As [`welcome`](Self::welcome), on its lane. It counts until it is over.
     async fn admit(
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
         listener: Arc<Listener>,
-        _permit: OwnedSemaphorePermit,
+        _counted: (OwnedSemaphorePermit, Ride),
     ) {
         // In boxes that go: an idle connection is this future and what is behind it.
         let meeting = Box::pin(self.reception.meet(stream, peer, &listener));

@@ -3,24 +3,19 @@
 //!
 //! Neither measures nor judges; `seat.rs` sends calls here.
 
-use std::{io, sync::Arc, thread};
+use std::io;
 
-use tokio::{
-    runtime::{Builder, Handle},
-    sync::Notify,
-};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
+
+use crate::lane::Lane;
 
 /// The least that a thread can ask for.
 const NICE: i32 = 19;
 
-/// A runtime on a thread of its own, which ends when this is dropped.
+/// A lane whose thread is polite.
 #[derive(Debug)]
-pub(crate) struct SlowLane {
-    handle: Handle,
-    stop: Arc<Notify>,
-}
+pub(crate) struct SlowLane(Lane);
 
 impl SlowLane {
     /// Starts the thread.
@@ -29,19 +24,13 @@ impl SlowLane {
     ///
     /// The system gives no thread.
     pub(crate) fn new() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (handle, stop) = (runtime.handle().clone(), Arc::new(Notify::new()));
-        let stopped = Arc::clone(&stop);
-        thread::Builder::new()
-            .name("slow lane".to_owned())
-            .spawn(move || {
-                // Of this thread alone, on Linux.
-                if let Err(error) = rustix::process::nice(NICE) {
-                    warn!(%error, "the slow lane is as fast as any other");
-                }
-                runtime.block_on(stopped.notified());
-            })?;
-        Ok(Self { handle, stop })
+        let lane = Lane::start("slow lane".to_owned(), || {
+            // Of this thread alone, on Linux.
+            if let Err(error) = rustix::process::nice(NICE) {
+                warn!(%error, "the slow lane is as fast as any other");
+            }
+        });
+        lane.map(Self)
     }
 
     /// Runs something here and waits for it; `None` if it panicked. Giving up the wait gives it up.
@@ -49,13 +38,9 @@ impl SlowLane {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        AbortOnDropHandle::new(self.handle.spawn(work)).await.ok()
-    }
-}
-
-impl Drop for SlowLane {
-    fn drop(&mut self) {
-        self.stop.notify_one();
+        AbortOnDropHandle::new(self.0.handle().spawn(work))
+            .await
+            .ok()
     }
 }
 

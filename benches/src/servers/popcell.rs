@@ -56,11 +56,14 @@ impl Build {
         Ok(said.lines().next().unwrap_or_default().to_owned())
     }
 
+    /// Starts it so that it serves from one thread, as the floor does.
     pub(super) fn start(self, setting: &Setting, place: &Place) -> io::Result<Running> {
-        self.serve(Command::new(self.program()?), setting, place)
+        let configuration = configuration(self, "connection_threads = 1\n", setting, place);
+        serve(Command::new(self.program()?), &configuration, place)
     }
 
-    /// Starts it so that it runs on these processors only, a list as `taskset` understands it.
+    /// Starts it so that it runs on these processors only, a list as `taskset` understands it, with a
+    /// thread for each.
     pub(crate) fn start_on(
         self,
         processors: &str,
@@ -69,21 +72,20 @@ impl Build {
     ) -> io::Result<Running> {
         let mut command = Command::new("taskset");
         command.args(["-c", processors]).arg(self.program()?);
-        self.serve(command, setting, place)
+        serve(command, &configuration(self, "", setting, place), place)
     }
+}
 
-    fn serve(self, mut command: Command, setting: &Setting, place: &Place) -> io::Result<Running> {
-        let configuration = configuration(self, setting, place);
-        let configuration = place.write("popcell.toml", &configuration)?;
-        command.arg("serve").arg("--config").arg(configuration);
-        let mut process = Process::start(&mut command, &place.log())?;
-        let (plain, tls) = process.addresses()?;
-        Ok(Running {
-            process,
-            plain,
-            tls,
-        })
-    }
+fn serve(mut command: Command, configuration: &str, place: &Place) -> io::Result<Running> {
+    let configuration = place.write("popcell.toml", configuration)?;
+    command.arg("serve").arg("--config").arg(configuration);
+    let mut process = Process::start(&mut command, &place.log())?;
+    let (plain, tls) = process.addresses()?;
+    Ok(Running {
+        process,
+        plain,
+        tls,
+    })
 }
 
 /// Builds the program as this one was built, unless another one was named.
@@ -113,7 +115,7 @@ pub(super) fn look_for_native() -> Result<String, String> {
     })
 }
 
-fn configuration(build: Build, setting: &Setting, place: &Place) -> String {
+fn configuration(build: Build, limits: &str, setting: &Setting, place: &Place) -> String {
     let engine = match build {
         Build::Product => "",
         Build::Native => "[sandbox]\nengine = \"native\"\n",
@@ -125,7 +127,7 @@ fn configuration(build: Build, setting: &Setting, place: &Place) -> String {
          [[tls.certificate]]\ncertificate = {:?}\nkey = {:?}\n\
          [users]\npasswd_file = {:?}\n\
          [mailbox]\nmaildir = \"{}/%u\"\n\
-         [limits]\nconnections_per_address = 4096\n\
+         [limits]\nconnections_per_address = 4096\n{limits}\
          [timeouts]\nlogin = \"10min\"\n{engine}",
         setting.certificate_file,
         setting.key_file,

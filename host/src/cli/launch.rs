@@ -84,7 +84,8 @@ where
         announcement,
         inheritance,
     };
-    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    // What is served has threads of its own.
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::io("threads", source))?;
     runtime.block_on(supervise(launch, serve))
 }

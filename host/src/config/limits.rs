@@ -78,6 +78,8 @@ pub struct Limits {
     pub cell: sandbox::Limits,
     /// What all sessions of a tenant may use up together.
     pub share: Share,
+    /// Threads that serve connections.
+    pub connection_threads: NonZero<usize>,
     /// Passwords that are hashed at a time.
     pub hash_threads: NonZero<usize>,
 }
@@ -97,6 +99,7 @@ impl Default for Timeouts {
 
 impl Default for Limits {
     fn default() -> Self {
+        let processors = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Self {
             connections: 4096,
             connections_per_address: 10,
@@ -108,7 +111,8 @@ impl Default for Limits {
             failed_login_delay: Duration::from_secs(2),
             cell: sandbox::Limits::default(),
             share: Share::default(),
-            hash_threads: thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
+            connection_threads: processors,
+            hash_threads: processors,
         }
     }
 }
@@ -161,10 +165,12 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
     section.set(&mut limits.failed_login_delay, "failed_login_delay", delay);
     cell(&mut section, &mut limits.cell);
     tenant::read_share(&mut section, &mut limits.share);
-    let threads = section.get("hash_threads", rule::number(1..=1024));
-    limits.hash_threads = threads
-        .and_then(NonZero::new)
-        .unwrap_or(limits.hash_threads);
+    threads(
+        &mut section,
+        "connection_threads",
+        &mut limits.connection_threads,
+    );
+    threads(&mut section, "hash_threads", &mut limits.hash_threads);
     if limits.input_octets < limits.line_octets {
         let key = section.named("input_octets");
         let line = limits.line_octets;
@@ -173,6 +179,11 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
     }
     section.finish();
     limits
+}
+
+fn threads(section: &mut Section<'_>, key: &'static str, threads: &mut NonZero<usize>) {
+    let given = section.get(key, rule::number(1..=1024));
+    *threads = given.and_then(NonZero::new).unwrap_or(*threads);
 }
 
 /// What one component instance may use up.
