@@ -7,6 +7,10 @@ use tokio::{
     sync::Notify,
 };
 
+/// How many tasks run before the system is asked for events: behind a swap, thousands of sessions
+/// move at a time, and a client that is busy must not wait for all of them.
+const EVENT_INTERVAL: u32 = 8;
+
 /// A thread on which tasks run. Dropping it ends them where they wait next, and the thread.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -21,7 +25,10 @@ impl Lane {
     ///
     /// The system gives no thread.
     pub(crate) fn start(name: String, first: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .event_interval(EVENT_INTERVAL)
+            .enable_all()
+            .build()?;
         let (handle, stop) = (runtime.handle().clone(), Arc::new(Notify::new()));
         let stopped = Arc::clone(&stop);
         thread::Builder::new().name(name).spawn(move || {
