@@ -90,7 +90,7 @@ pub(crate) struct Options {
     clients: usize,
 
     /// Idle connections.
-    #[arg(long, default_value_t = 1_000, value_parser = count)]
+    #[arg(long, default_value_t = 4_000, value_parser = count)]
     idle: usize,
 
     /// Messages of a mailbox that is listed, retrieved from or drained.
