@@ -6,11 +6,15 @@
 mod batch;
 mod depart;
 mod left;
+mod plain;
 mod rest;
+mod sleep;
+mod stream;
 
 use std::{
-    io,
+    io, mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -20,15 +24,18 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-pub(crate) use self::depart::{Passport, Resumed, Stream};
 use self::{
     batch::{batch, first},
     rest::What,
 };
+pub(crate) use self::{
+    depart::{Passport, Resumed},
+    plain::Plain,
+    stream::Stream,
+};
 use crate::{
     end::{End, Origin, log_login},
     framing::Input,
-    linger,
     login::Watch,
     presence::Meter,
     sandbox::{Error, Next, Step, Usage},
@@ -68,7 +75,16 @@ pub(crate) struct Traffic {
     pub(crate) octets_out: u64,
 }
 
-/// What became of a connection.
+/// What became of a connection that was served.
+pub(crate) enum Served<S> {
+    /// Its dialogue is over.
+    Over(Outcome<S>),
+    /// Its session is in no cell and has nothing to do: it needs nobody until its client says
+    /// something, until its [deadline](Connection::deadline), or until somebody wants it.
+    Asleep(Box<Connection<S>>),
+}
+
+/// What became of a dialogue.
 pub(crate) struct Outcome<S> {
     pub(crate) finish: Finish<S>,
     /// What the session did with its maildrop.
@@ -91,6 +107,8 @@ enum Last {
     Closed(End),
     /// That TLS begins.
     StartTls,
+    /// Nothing that is not answered.
+    Asleep,
 }
 
 /// The guest is to blame: it was told that STLS is not to be had.
@@ -113,8 +131,12 @@ pub(crate) struct Connection<S> {
     is_login_logged: bool,
     /// The session is not over: it can leave its cell.
     may_park: bool,
-    /// Another process has begun it.
+    /// It has begun before: in another process, or before it slept.
     is_resumed: bool,
+    /// It has had nothing to do, in no cell, for a moment.
+    is_drowsy: bool,
+    /// Nobody can watch over it.
+    is_sleepless: bool,
     /// There if it can leave this process.
     passport: Option<Passport>,
     /// When the client last finished a line, or took some of an answer that had to wait for it.
@@ -148,47 +170,30 @@ impl<S: Stream> Connection<S> {
             is_login_logged: false,
             may_park: false,
             is_resumed: false,
+            is_drowsy: false,
+            is_sleepless: false,
             passport,
             last_progress: Instant::now(),
             alarm: None,
         })
     }
 
-    /// Serves the connection until it ends. On `shutdown` a session that waits for a command ends at
+    /// Serves the connection until it ends or sleeps. On `shutdown` a session that waits for a command ends at
     /// once, and one that is being answered behind the answer; on `abort` every session does.
-    pub(crate) async fn serve(mut self: Box<Self>, stop: &Stop) -> Outcome<S> {
-        let entry = self.meter.entry();
+    pub(crate) async fn serve(mut self: Box<Self>, stop: &Stop) -> Served<S> {
+        let entry = Arc::clone(self.meter.entry());
         let last = tokio::select! {
-            last = self.dialogue(stop) => last,
+            last = self.go_on(stop) => last,
             () = entry.kicked() => Err(End::Kicked),
             // A commit that has begun runs to its end all the same; its answer is lost.
             () = stop.abort.cancelled() => Err(End::Shutdown),
             // Has the dialogue look at `stop`, where it waits for a command.
             never = stop.wake() => match never {},
         };
-        let mut left = self.leave(last);
-        let end = match left.last {
-            Ok(Last::StartTls) if !left.is_pending => {
-                return Outcome {
-                    finish: Finish::StartTls(left.stream),
-                    usage: left.usage,
-                    traffic: left.traffic,
-                };
-            }
-            Ok(Last::StartTls) => End::PlaintextBehindStls,
-            Ok(Last::Closed(end)) | Err(end) => end,
-        };
-        let is_done = left.is_peer_gone || (end == End::Quit && !left.is_pending);
-        let is_gone = matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
-        let is_reachable = !is_gone && !matches!(end, End::HandedOver | End::Kicked);
-        if is_reachable && !stop.abort.is_cancelled() {
-            left.traffic.octets_in += Box::pin(linger::close(left.stream, is_done)).await;
+        if let Ok(Last::Asleep) = last {
+            return Served::Asleep(self);
         }
-        Outcome {
-            finish: Finish::End(end),
-            usage: left.usage,
-            traffic: left.traffic,
-        }
+        Served::Over(Box::pin(self.leave(last).finish(stop)).await)
     }
 
     /// The loop of every session.
@@ -212,7 +217,10 @@ impl<S: Stream> Connection<S> {
             }
             step = match step.next {
                 Next::Lines if self.watch.is_exhausted() => return Err(End::TooManyFailedLogins),
-                Next::Lines => self.lines(stop).await?,
+                Next::Lines => match self.lines(stop).await? {
+                    Some(step) => step,
+                    None => return Ok(Last::Asleep),
+                },
                 Next::More => self.seat.more().await?,
                 Next::Close => return Ok(Last::Closed(End::Quit)),
                 Next::Abort => return Ok(Last::Closed(self.abort())),
@@ -222,8 +230,8 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// Hands complete lines to the session, as soon as there are any.
-    async fn lines(&mut self, stop: &Stop) -> Result<Step, End> {
+    /// Hands complete lines to the session, as soon as there are any; `None` if it sleeps first.
+    async fn lines(&mut self, stop: &Stop) -> Result<Option<Step>, End> {
         loop {
             if !self.input.lines().is_empty() {
                 let lines = match self.seat.wants_single_lines() {
@@ -234,11 +242,11 @@ impl<S: Stream> Connection<S> {
                 self.meter.lines(&lines[..step.consumed]);
                 self.input.consume(step.consumed);
                 self.last_progress = Instant::now();
-                return Ok(step);
+                return Ok(Some(step));
             }
             if self.input.is_overlong() {
                 self.is_overlong = true;
-                return Ok(self.seat.overlong().await?);
+                return Ok(Some(self.seat.overlong().await?));
             }
             if self.is_peer_gone {
                 return Err(End::PeerClosed);
@@ -246,6 +254,9 @@ impl<S: Stream> Connection<S> {
             // Waits for octets, for a deadline, or for the server's end.
             let (deadline, late) = self.deadline();
             self.rest(What::Octets(stop), deadline, late).await?;
+            if mem::take(&mut self.is_drowsy) {
+                return Ok(None);
+            }
         }
     }
 
@@ -264,7 +275,7 @@ impl<S: Stream> Connection<S> {
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // On the stack, and not across an await: an idle connection holds no buffer.
-        let mut buffer = [std::mem::MaybeUninit::uninit(); READ_OCTETS];
+        let mut buffer = [mem::MaybeUninit::uninit(); READ_OCTETS];
         let mut buffer = ReadBuf::uninit(&mut buffer);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
         let read = buffer.filled();

@@ -120,6 +120,7 @@ pub mod config;
 mod connection;
 pub mod control;
 mod counter;
+mod dormitory;
 pub mod embed;
 pub mod end;
 mod framing;

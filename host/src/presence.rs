@@ -122,8 +122,8 @@ impl Meter {
     }
 
     /// Who can be kicked.
-    pub(crate) fn entry(&self) -> Arc<Entry> {
-        Arc::clone(&self.entry)
+    pub(crate) fn entry(&self) -> &Arc<Entry> {
+        &self.entry
     }
 
     /// Whether the session is to look whether it should be somewhere else. Asked once.

@@ -4,12 +4,14 @@
 //! `connection.rs`'s. Called by `server.rs`, once for a connection.
 
 mod adopt;
+mod arrival;
+mod underway;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio::{net::TcpStream, time::Instant};
-use tracing::{debug, error, info};
+use tokio::time::Instant;
+use tracing::error;
 
 use crate::{
     auth::{
@@ -18,14 +20,12 @@ use crate::{
     },
     cells::Cells,
     config::{Config, Listener, ListenerTls},
-    connection::{self, Connection, Finish, Outcome, Passport, Stream},
+    connection::{self, Connection, Finish, Outcome, Passport, Plain, Served, Stream},
     counter::{Counter, Offer, challenge},
     end::{self, End, Origin, SessionIds},
     login::{self, Circumstances, SessionLogin, Watch, delay::Delays},
-    metrics::Refused,
     operations::Operations,
     presence::Presence,
-    proxy,
     record::{Recorder, Shelf},
     sandbox,
     seat::{House, Seat, Surroundings},
@@ -38,7 +38,8 @@ use crate::{
     tls::{self, Accepted, Tls},
 };
 
-pub(crate) use self::adopt::Adopted;
+use self::arrival::Arrival;
+pub(crate) use self::underway::Underway;
 
 /// What all connections share.
 pub(crate) struct Reception {
@@ -56,15 +57,7 @@ pub(crate) struct Reception {
     pub(crate) operations: Arc<Operations>,
 }
 
-/// A connection that has been accepted, and who is at both ends of it.
-pub(crate) struct Arrival {
-    stream: TcpStream,
-    pub(crate) peer: SocketAddr,
-    local: SocketAddr,
-    since: Instant,
-}
-
-/// A session in its cell, that nobody has greeted yet.
+/// A session that nobody has greeted yet, or that sleeps.
 struct Begun<S> {
     connection: Box<Connection<S>>,
     watch: Watch,
@@ -114,72 +107,39 @@ impl Reception {
         self.delays.clone()
     }
 
-    /// Finds out who is at the other end: behind a load balancer, its header says so.
-    pub(crate) async fn meet(
+    /// Serves a connection until it ends, and writes its summary line, or until it sleeps.
+    pub(crate) async fn receive(
         &self,
-        mut stream: TcpStream,
-        mut peer: SocketAddr,
+        arrival: Box<Arrival>,
         listener: &Listener,
-    ) -> Option<Box<Arrival>> {
-        let since = Instant::now();
-        let mut local = match prepare(&stream) {
-            Ok(local) => local,
-            Err(error) => {
-                debug!(%error, "the connection was gone before it was served");
-                return None;
-            }
-        };
-        if proxy::is_trusted(&listener.proxies, peer.ip()) {
-            match proxy::read_header(&mut stream, since + self.timeouts.handshake).await {
-                Ok(Some(ends)) => (peer, local) = (ends.source, ends.destination),
-                Ok(None) => {}
-                Err(error) => {
-                    self.operations.metrics.refuse(Refused::ProxyHeader);
-                    info!(rip = %peer.ip(), %error, "no client behind a load balancer");
-                    return None;
-                }
-            }
-        }
-        Some(Box::new(Arrival {
-            stream,
-            peer,
-            local,
-            since,
-        }))
-    }
-
-    /// Serves a connection until it ends, and writes its summary line.
-    pub(crate) async fn receive(&self, arrival: Box<Arrival>, listener: &Listener, stop: &Stop) {
+        stop: &Stop,
+    ) -> Option<Underway> {
         let counter = Counter::of(self.tenants.load_full(), listener.tenant.as_deref());
         let (stream, mut story) = match self.begin_story(arrival, &counter) {
             Ok(begun) => begun,
-            Err(error) => return error!(%error, "the system gives no random numbers"),
+            Err(error) => {
+                error!(%error, "the system gives no random numbers");
+                return None;
+            }
         };
+        if let (ListenerTls::Implicit, Some(tls)) = (listener.tls, &self.tls) {
+            let end = Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await;
+            story.close(&end);
+            return None;
+        }
         let may_send_password = listener.plaintext_login.allows(story.origin.peer.ip());
-        let end = match (listener.tls, &self.tls) {
-            (ListenerTls::Implicit, Some(tls)) => {
-                Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await
+        let may_start_tls = listener.tls == ListenerTls::Stls && self.tls.is_some();
+        let offer = Offer::in_the_clear(listener, may_send_password, may_start_tls);
+        match Box::pin(self.begin(stream, offer, &counter, stop, &mut story)).await {
+            Ok(begun) => {
+                let underway = Underway::new(begun, story, counter);
+                Box::pin(self.go_on(underway, stop)).await
             }
-            (ListenerTls::Stls, Some(tls)) => {
-                let offer = Offer::in_the_clear(listener, may_send_password, true);
-                let begun = Box::pin(self.begin(stream, offer, &counter, stop, &mut story)).await;
-                match Box::pin(dialogue(begun, stop, &mut story)).await {
-                    Finish::StartTls(stream) => {
-                        Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await
-                    }
-                    Finish::End(end) => end,
-                }
+            Err(end) => {
+                story.close(&end);
+                None
             }
-            (ListenerTls::None | ListenerTls::Stls | ListenerTls::Implicit, _) => {
-                let offer = Offer::in_the_clear(listener, may_send_password, false);
-                let begun = Box::pin(self.begin(stream, offer, &counter, stop, &mut story)).await;
-                match Box::pin(dialogue(begun, stop, &mut story)).await {
-                    Finish::StartTls(_) => sandbox::Error::Contract("no TLS to start").into(),
-                    Finish::End(end) => end,
-                }
-            }
-        };
-        story.close(&end);
+        }
     }
 
     #[expect(clippy::boxed_local, reason = "else a future would hold it")]
@@ -187,7 +147,7 @@ impl Reception {
         &self,
         arrival: Box<Arrival>,
         counter: &Counter,
-    ) -> Result<(TcpStream, Story), getrandom::Error> {
+    ) -> Result<(Plain, Story), getrandom::Error> {
         let Arrival {
             stream,
             peer,
@@ -204,13 +164,16 @@ impl Reception {
         };
         let challenge = challenge(&counter.tenants)?;
         let presence = Presence::new(&self.operations, &origin);
-        Ok((stream, Story::new(origin, since, challenge, presence)))
+        Ok((
+            Plain::Watched(stream),
+            Story::new(origin, since, challenge, presence),
+        ))
     }
 
     /// The handshake, and behind it a session of its own: nothing from before is left.
     async fn secured(
         &self,
-        stream: TcpStream,
+        stream: Plain,
         tls: &Tls,
         counter: Counter,
         stop: &Stop,
@@ -255,9 +218,19 @@ impl Reception {
         };
         let counter = counter.named(facts.server_name.as_deref());
         let begun = Box::pin(self.begin(stream, offer, &counter, stop, story)).await;
-        match Box::pin(dialogue(begun, stop, story)).await {
-            Finish::StartTls(_) => sandbox::Error::Contract("STLS under TLS").into(),
-            Finish::End(end) => end,
+        let mut begun = match begun {
+            Ok(begun) => begun,
+            Err(end) => return end,
+        };
+        loop {
+            match Box::pin(dialogue(begun, stop, story)).await {
+                Ok(Finish::StartTls(_)) => {
+                    return sandbox::Error::Contract("STLS under TLS").into();
+                }
+                Ok(Finish::End(end)) => return end,
+                // There is no watching over it: its keys are in use.
+                Err(asleep) => begun = asleep,
+            }
         }
     }
 
@@ -372,27 +345,22 @@ impl Reception {
     }
 }
 
-/// A session from its greeting to its end.
+/// A session from its greeting, or from where it slept, to its end; or until it sleeps.
 async fn dialogue<S: Stream>(
-    begun: Result<Begun<S>, End>,
+    begun: Begun<S>,
     stop: &Stop,
     story: &mut Story,
-) -> Finish<S> {
-    let Begun { connection, watch } = match begun {
-        Ok(begun) => begun,
-        Err(end) => return Finish::End(end),
-    };
-    let Outcome {
-        finish,
-        usage,
-        traffic,
-    } = connection.serve(stop).await;
-    story.session(traffic, watch.record(), usage);
-    finish
-}
-
-fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
-    // An answer is one write; holding back its last packet only delays it.
-    stream.set_nodelay(true)?;
-    stream.local_addr()
+) -> Result<Finish<S>, Begun<S>> {
+    let Begun { connection, watch } = begun;
+    match connection.serve(stop).await {
+        Served::Over(Outcome {
+            finish,
+            usage,
+            traffic,
+        }) => {
+            story.session(traffic, watch.record(), usage);
+            Ok(finish)
+        }
+        Served::Asleep(connection) => Err(Begun { connection, watch }),
+    }
 }

@@ -3,27 +3,30 @@
 //! Knows neither commands nor components; a connection is `connection.rs`'s from its first octet.
 
 mod accept;
+mod gate;
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{interval, timeout},
 };
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use self::accept::Post;
+use self::{
+    accept::Post,
+    gate::{Gate, Guest},
+};
 use crate::{
-    addresses::{Addresses, Place},
-    config::{Config, Listener},
-    lanes::{Lanes, Loads, Ride},
+    addresses::Addresses,
+    config::Config,
+    dormitory::{Dormitory, Watch},
+    lanes::Lanes,
     login::delay::Delays,
-    metrics::Refused,
     operations::Operations,
-    reception::{Adopted, Reception},
+    reception::Reception,
     record, retention,
     services::Services,
     stop::Stop,
@@ -62,27 +65,9 @@ pub struct Server {
     grace: Duration,
     drain: Duration,
     /// Connections that another process has begun.
-    adopted: Vec<Begun>,
+    adopted: Vec<Guest>,
     lanes: Lanes,
-}
-
-/// A connection that another process has begun, and what it holds here.
-struct Begun {
-    adopted: Adopted,
-    permit: OwnedSemaphorePermit,
-    place: Place,
-    ride: Ride,
-}
-
-/// What every connection passes before it is served.
-struct Gate {
-    reception: Reception,
-    addresses: Arc<Addresses>,
-    /// A permit for each connection that may be open.
-    permits: Arc<Semaphore>,
-    stop: Stop,
-    connections: TaskTracker,
-    loads: Arc<Loads>,
+    _watch: Watch<Guest>,
 }
 
 impl Server {
@@ -107,6 +92,8 @@ impl Server {
         let operations = Arc::new(operations(&services, &posts, limit)?);
         *operations.sockets() = shared;
         let tenants = Arc::clone(&services.tenants);
+        let bell = Arc::clone(operations.sessions.bell());
+        let (dormitory, poll) = Dormitory::new(bell).map_err(Error::Thread)?;
         let permits = usize::try_from(limit).unwrap_or(usize::MAX);
         let gate = Gate {
             reception: Reception::new(config, services, Arc::clone(&operations))?,
@@ -115,16 +102,26 @@ impl Server {
             stop: Stop::default(),
             connections: TaskTracker::new(),
             loads: Arc::clone(lanes.loads()),
+            dormitory: Arc::clone(&dormitory),
         };
+        let gate = Arc::new(gate);
+        let porter = Arc::downgrade(&gate);
+        let woken = move |guest, waking| {
+            if let Some(gate) = porter.upgrade() {
+                gate.go_on(guest, Some(waking));
+            }
+        };
+        let watch = dormitory.watch(poll, woken).map_err(Error::Thread)?;
         Ok(Self {
             posts,
             operations,
-            gate: Arc::new(gate),
+            gate,
             tenants,
             grace: config.timeouts.shutdown,
             drain: config.timeouts.drain,
             adopted: Vec::new(),
             lanes,
+            _watch: watch,
         })
     }
 
@@ -143,23 +140,16 @@ impl Server {
         refused
     }
 
-    async fn adopt_one(&self, arrived: Arrived) -> Option<Begun> {
+    async fn adopt_one(&self, arrived: Arrived) -> Option<Guest> {
         let address = arrived.luggage.listener;
         let mut listeners = self.posts.iter().map(|post| &post.listener);
         let listener = Arc::clone(listeners.find(|listener| listener.address == address)?);
         let permit = Arc::clone(&self.gate.permits).try_acquire_owned().ok()?;
         let peer = arrived.luggage.peer.ip().to_canonical();
         let place = self.gate.addresses.admit(peer)?;
-        let (ride, gate) = (self.gate.loads.any_ride(), Arc::clone(&self.gate));
-        // Its socket belongs to the thread on which it is made ready.
-        let made_ready = async move { gate.reception.adopt(arrived, &listener).await };
-        let adopted = ride.handle().spawn(made_ready).await.ok()??;
-        Some(Begun {
-            adopted,
-            permit,
-            place,
-            ride,
-        })
+        let underway = self.gate.reception.adopt(arrived, &listener).await?;
+        let counted = self.gate.count(permit, place);
+        Some(Guest { underway, counted })
     }
 
     /// The addresses that are listened on, with the ports that the system chose.
@@ -185,9 +175,10 @@ impl Server {
             drain,
             adopted,
             lanes: _lanes,
+            _watch,
         } = self;
-        for begun in adopted {
-            gate.go_on(begun);
+        for guest in adopted {
+            gate.go_on(Box::new(guest), None);
         }
         let listening = posts.iter().map(|_| operations.health.listen());
         let listening: Vec<_> = listening.collect();
@@ -257,92 +248,4 @@ async fn sweep(delays: Arc<Delays>) {
 
 fn addresses(posts: &[Post]) -> Vec<SocketAddr> {
     posts.iter().map(|post| post.address).collect()
-}
-
-impl Gate {
-    /// Serves a connection that was accepted on this lane, if its address may have one more.
-    fn welcome(
-        self: &Arc<Self>,
-        lane: usize,
-        stream: TcpStream,
-        peer: SocketAddr,
-        listener: &Arc<Listener>,
-        permit: OwnedSemaphorePermit,
-    ) {
-        let (task, listener) = (Arc::clone(self), Arc::clone(listener));
-        let ride = self.loads.ride(lane);
-        let handle = ride.handle().clone();
-        if ride.is_on(lane) {
-            let admitted = task.admit(stream, peer, listener, (permit, ride));
-            self.connections.spawn_on(admitted, &handle);
-            return;
-        }
-        let stream = stream.into_std();
-        let moved = async move {
-            // Its socket is to be watched where it is served.
-            match stream.and_then(TcpStream::from_std) {
-                Ok(stream) => task.admit(stream, peer, listener, (permit, ride)).await,
-                Err(error) => debug!(%error, "the system does not watch a connection"),
-            }
-        };
-        self.connections.spawn_on(moved, &handle);
-    }
-
-    /// Serves a connection that another process has begun.
-    fn go_on(self: &Arc<Self>, begun: Begun) {
-        let (task, handle) = (Arc::clone(self), begun.ride.handle().clone());
-        let gone_on = async move {
-            let Begun {
-                adopted,
-                permit: _permit,
-                place: _place,
-                ride: _ride,
-            } = begun;
-            task.reception.go_on(adopted, &task.stop).await;
-        };
-        self.connections.spawn_on(gone_on, &handle);
-    }
-
-    /// Ends all connections, those that are being answered within the grace.
-    async fn close(&self, grace: Duration) {
-        let Self {
-            connections, stop, ..
-        } = self;
-        info!(sessions = connections.len(), "shutting down");
-        stop.begin();
-        connections.close();
-        if timeout(grace, connections.wait()).await.is_err() {
-            warn!(
-                sessions = connections.len(),
-                "sessions that did not end in time are cut off"
-            );
-            stop.abort.cancel();
-            connections.wait().await;
-        }
-    }
-
-    /// As [`welcome`](Self::welcome), on its lane. It counts until it is over.
-    async fn admit(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        listener: Arc<Listener>,
-        _counted: (OwnedSemaphorePermit, Ride),
-    ) {
-        // In boxes that go: an idle connection is this future and what is behind it.
-        let meeting = Box::pin(self.reception.meet(stream, peer, &listener));
-        let Some(arrival) = meeting.await else {
-            return;
-        };
-        let rip = arrival.peer.ip().to_canonical();
-        // Held until the connection is over.
-        let Some(_place) = self.addresses.admit(rip) else {
-            self.reception
-                .operations
-                .metrics
-                .refuse(Refused::AddressLimit);
-            return info!(%rip, "too many connections from this address");
-        };
-        self.reception.receive(arrival, &listener, &self.stop).await;
-    }
 }

@@ -8,14 +8,17 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::sync::Notify;
 
-use crate::end::SessionId;
+use crate::{
+    dormitory::{Bell, Number},
+    end::SessionId,
+};
 
 pub use crate::tenant::DEFAULT as DEFAULT_TENANT;
 
@@ -25,6 +28,8 @@ pub struct Sessions {
     entries: Mutex<HashMap<SessionId, Arc<Entry>>>,
     /// Digests and names of tenants: kept once, however many sessions say the same.
     texts: Mutex<Vec<Arc<str>>>,
+    /// Wakes up those that sleep.
+    bell: Arc<Bell>,
 }
 
 /// One connection. Shared by its task and the registry; small, because an idle connection has one.
@@ -46,7 +51,14 @@ pub struct Entry {
     is_nudged: AtomicBool,
     /// Wakes the connection up, which looks at the two above.
     signal: Notify,
+    /// The same while it sleeps.
+    bell: Arc<Bell>,
+    /// The bed that it sleeps in; [`AWAKE`] if it does not.
+    bed: AtomicI32,
 }
+
+/// The bed of a session that has a task.
+const AWAKE: Number = -1;
 
 /// What is known of a connection beside numbers.
 #[derive(Clone, Debug)]
@@ -136,9 +148,16 @@ impl Sessions {
             is_kicked: AtomicBool::new(false),
             is_nudged: AtomicBool::new(false),
             signal: Notify::new(),
+            bell: Arc::clone(&self.bell),
+            bed: AtomicI32::new(AWAKE),
         });
         self.entries().insert(id, Arc::clone(&entry));
         entry
+    }
+
+    /// What wakes up connections that sleep.
+    pub(crate) fn bell(&self) -> &Arc<Bell> {
+        &self.bell
     }
 
     /// The connection is over.
@@ -212,15 +231,40 @@ impl Entry {
         }
     }
 
+    /// Whose entry it is.
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
     fn kick(&self) {
-        self.is_kicked.store(true, Ordering::Release);
-        self.signal.notify_one();
+        self.is_kicked.store(true, Ordering::SeqCst);
+        self.wake();
     }
 
     /// Has the session look whether it should be somewhere else: in no cell, or in another one.
     pub(crate) fn nudge(&self) {
-        self.is_nudged.store(true, Ordering::Release);
+        self.is_nudged.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
         self.signal.notify_one();
+        let bed = self.bed.load(Ordering::SeqCst);
+        if bed != AWAKE {
+            self.bell.ring(bed);
+        }
+    }
+
+    /// It sleeps in this bed from here on, or has a task again. Whether it
+    /// [is wanted](Self::is_wanted) is to be asked behind that.
+    pub(crate) fn set_bed(&self, bed: Option<Number>) {
+        self.bed.store(bed.unwrap_or(AWAKE), Ordering::SeqCst);
+    }
+
+    /// Whether it has been kicked, or nudged without having looked.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_kicked.load(Ordering::SeqCst) || self.is_nudged.load(Ordering::SeqCst)
     }
 
     /// Whether it has been nudged since this was asked last.

@@ -1,39 +1,14 @@
 //! How a connection leaves this process for another one of the same server.
 
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    sync::oneshot,
-    time::Instant,
-};
-use tokio_rustls::server::TlsStream;
+use tokio::{sync::oneshot, time::Instant};
 
-use super::{Connection, rest::What};
+use super::{Connection, Stream, rest::What};
 use crate::{
     end::End,
     takeover::{Departure, Fate, Luggage},
 };
-
-/// What connections are made on.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
-    /// The socket, if what is sent on it is all that there is to the connection.
-    fn socket(&self) -> Option<BorrowedFd<'_>>;
-}
-
-impl Stream for TcpStream {
-    fn socket(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.as_fd())
-    }
-}
-
-/// The keys of TLS stay in this process.
-impl Stream for TlsStream<TcpStream> {
-    fn socket(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-}
 
 /// What is known of a connection that can leave, beside its session.
 #[derive(Debug)]
@@ -55,8 +30,9 @@ impl<S: Stream> Connection<S> {
         if !matches!(what, What::Octets(_)) || self.input.len() > 0 || self.is_peer_gone {
             return Ok(());
         }
-        self.seat.park().await?;
+        let room = self.seat.park().await?;
         self.note_move();
+        drop(room);
         let Some((luggage, connection, lock)) = self.pack() else {
             return Ok(());
         };

@@ -1,7 +1,7 @@
 //! A connection whose session is over, before it is closed.
 
-use super::{Connection, Last, Stream, Traffic};
-use crate::{end::End, sandbox::Usage};
+use super::{Connection, Finish, Last, Outcome, Stream, Traffic};
+use crate::{end::End, linger, sandbox::Usage, stop::Stop};
 
 /// What is left of a connection whose session is over.
 pub(super) struct Left<S> {
@@ -37,6 +37,36 @@ impl<S: Stream> Connection<S> {
             traffic,
             is_peer_gone,
             is_pending: input.len() > 0,
+        }
+    }
+}
+
+impl<S: Stream> Left<S> {
+    /// Closes the connection, unless TLS is to go on with it.
+    pub(super) async fn finish(mut self, stop: &Stop) -> Outcome<S> {
+        let end = match self.last {
+            Ok(Last::StartTls) if !self.is_pending => {
+                return Outcome {
+                    finish: Finish::StartTls(self.stream),
+                    usage: self.usage,
+                    traffic: self.traffic,
+                };
+            }
+            Ok(Last::StartTls) => End::PlaintextBehindStls,
+            // It is not left when it sleeps.
+            Ok(Last::Asleep) => End::Shutdown,
+            Ok(Last::Closed(end)) | Err(end) => end,
+        };
+        let is_done = self.is_peer_gone || (end == End::Quit && !self.is_pending);
+        let is_gone = matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
+        let is_reachable = !is_gone && !matches!(end, End::HandedOver | End::Kicked);
+        if is_reachable && !stop.abort.is_cancelled() {
+            self.traffic.octets_in += Box::pin(linger::close(self.stream, is_done)).await;
+        }
+        Outcome {
+            finish: Finish::End(end),
+            usage: self.usage,
+            traffic: self.traffic,
         }
     }
 }

@@ -38,7 +38,7 @@ enum Rest {
     Busy,
     /// In its cell, which somebody else may have.
     Idle,
-    /// In no cell, or in one that it can not leave any more.
+    /// In no cell, and about to sleep if it can; or in one that it can not leave any more.
     Still,
 }
 
@@ -64,22 +64,27 @@ impl<S: Stream> Connection<S> {
         };
         let mut since = self.last_progress;
         loop {
-            let alarm = self.pause(rest).map(|pause| since + pause);
+            let alarm = self.pause(what, rest).map(|pause| since + pause);
             let alarm = alarm.map_or(deadline, |alarm| alarm.min(deadline));
             match self.event(what, alarm, rest).await {
                 Event::Stopped => return Err(End::Shutdown),
                 Event::Done(done) => return done.map_err(|error| End::from(&error)),
-                Event::Alarm if alarm >= deadline => return Err(late),
+                Event::Alarm if deadline <= Instant::now() => return Err(late),
                 Event::Nudged if self.may_park => {
                     Box::pin(self.depart(what)).await?;
                     Box::pin(self.seat.settle()).await?;
                     self.note_move();
                 }
                 Event::Nudged => {}
+                Event::Alarm if rest == Rest::Still => {
+                    self.is_drowsy = true;
+                    return Ok(0);
+                }
                 Event::Alarm => {
                     if rest == Rest::Idle || self.seat.house().cells.is_wanted() {
-                        Box::pin(self.seat.park()).await?;
+                        let room = Box::pin(self.seat.park()).await?;
                         self.note_move();
+                        drop(room);
                     }
                     rest = Rest::Idle;
                     since = Instant::now();
@@ -95,7 +100,7 @@ impl<S: Stream> Connection<S> {
         let idle = (rest == Rest::Idle).then(|| Arc::clone(self.seat.house()));
         let _idling = idle
             .as_ref()
-            .map(|house| house.cells.idling(self.meter.entry()));
+            .map(|house| house.cells.idling(Arc::clone(self.meter.entry())));
         poll_fn(|context| self.poll_event(what, alarm, context)).await
     }
 
@@ -139,11 +144,13 @@ impl<S: Stream> Connection<S> {
     }
 
     /// How long a session waits in this way.
-    fn pause(&self, rest: Rest) -> Option<Duration> {
+    fn pause(&self, what: What<'_>, rest: Rest) -> Option<Duration> {
+        let is_silent = matches!(what, What::Octets(_));
         match rest {
             Rest::Busy => Some(MOMENT),
             Rest::Idle => self.limits.hibernate,
-            Rest::Still => None,
+            // Whatever happens wakes it up.
+            Rest::Still => (is_silent && self.can_sleep()).then_some(Duration::ZERO),
         }
     }
 

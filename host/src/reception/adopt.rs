@@ -2,35 +2,27 @@
 //!
 //! They are made ready first, all of them; served they are only when that process has let go.
 
-use std::{os::fd::OwnedFd, sync::Arc};
+use std::{io, net::TcpStream, os::fd::OwnedFd, sync::Arc};
 
-use tokio::{net::TcpStream, time::Instant};
+use tokio::time::Instant;
 use tracing::info;
 
-use super::{Begun, Reception, dialogue};
+use super::{Begun, Reception, Underway};
 use crate::{
     auth::challenge::Challenge,
     capability::{Grant, Lease},
     config::{Listener, ListenerTls},
-    connection::{Connection, Finish, Passport, Resumed, Traffic},
+    connection::{Connection, Passport, Plain, Resumed, Traffic},
     counter::{Counter, Offer},
-    end::{self, End, Origin, SessionId},
+    end::{self, Origin, SessionId},
     login::{Record, SessionLogin},
     presence::Presence,
     sandbox::{self, Parked},
     seat::{Seat, Surroundings},
-    stop::Stop,
     story::Story,
     takeover::{Arrived, Luggage},
     tenant::SessionPolicy,
 };
-
-/// A connection that is ready to be served.
-pub(crate) struct Adopted {
-    begun: Begun<TcpStream>,
-    story: Story,
-    counter: Counter,
-}
 
 /// Why a connection is left to the process that has it.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +30,7 @@ enum Unfit {
     #[error("it has no id")]
     Id,
     #[error("its connection can not be used: {0}")]
-    Connection(#[from] std::io::Error),
+    Connection(#[from] io::Error),
     #[error("there is no such tenant")]
     Tenant,
     #[error("its maildrop can not be taken over")]
@@ -50,10 +42,10 @@ enum Unfit {
 impl Reception {
     /// Makes ready to serve a connection of another process; `None`, and the log says why, if it
     /// has to stay there.
-    pub(crate) async fn adopt(&self, arrived: Arrived, listener: &Listener) -> Option<Adopted> {
+    pub(crate) async fn adopt(&self, arrived: Arrived, listener: &Listener) -> Option<Underway> {
         let session = arrived.luggage.session.clone();
         match self.make_ready(arrived, listener).await {
-            Ok(adopted) => Some(adopted),
+            Ok(underway) => Some(underway),
             Err(cause) => {
                 info!(session, %cause, "a session stays in the process that has it");
                 None
@@ -61,7 +53,7 @@ impl Reception {
         }
     }
 
-    async fn make_ready(&self, arrived: Arrived, listener: &Listener) -> Result<Adopted, Unfit> {
+    async fn make_ready(&self, arrived: Arrived, listener: &Listener) -> Result<Underway, Unfit> {
         let Arrived {
             luggage,
             connection,
@@ -107,11 +99,8 @@ impl Reception {
         let passport = Some(passport);
         let connection = Connection::new(stream, seat, watched, origin, limits, meter, passport);
         let connection = connection.resume(&resumed);
-        Ok(Adopted {
-            begun: Begun { connection, watch },
-            story,
-            counter,
-        })
+        let begun = Begun { connection, watch };
+        Ok(Underway::new(begun, story, counter))
     }
 
     /// What has happened on the connection.
@@ -156,30 +145,12 @@ impl Reception {
         };
         Ok((Arc::clone(&tenant.policy), Some(grant)))
     }
-
-    /// Serves a connection that was made ready, until it ends.
-    pub(crate) async fn go_on(&self, adopted: Adopted, stop: &Stop) {
-        let Adopted {
-            begun,
-            mut story,
-            counter,
-        } = adopted;
-        let finish = dialogue(Ok(begun), stop, &mut story).await;
-        let end = match (finish, &self.tls) {
-            (Finish::End(end), _) => end,
-            (Finish::StartTls(stream), Some(tls)) => {
-                Box::pin(self.secured(stream, tls, counter, stop, &mut story)).await
-            }
-            (Finish::StartTls(_), None) => End::from(sandbox::Error::Contract("no TLS to start")),
-        };
-        story.close(&end);
-    }
 }
 
-fn stream(connection: OwnedFd) -> std::io::Result<TcpStream> {
-    let stream = std::net::TcpStream::from(connection);
-    stream.set_nonblocking(true)?;
-    TcpStream::from_std(stream)
+fn stream(connection: OwnedFd) -> io::Result<Plain> {
+    let socket = TcpStream::from(connection);
+    socket.set_nonblocking(true)?;
+    Ok(Plain::Asleep(socket))
 }
 
 fn origin(luggage: &Luggage) -> Option<Origin> {

@@ -29,14 +29,15 @@ impl Seat {
         matches!(self.place, Place::Parked(_))
     }
 
-    /// Takes the session out of its cell until there is something for it to do.
-    pub(crate) async fn park(&mut self) -> Result<(), Error> {
+    /// Takes the session out of its cell until there is something for it to do. Gives the cell, which
+    /// nobody else has until that is dropped.
+    pub(crate) async fn park(&mut self) -> Result<Option<Room>, Error> {
         if self.is_parked() {
-            return Ok(());
+            return Ok(None);
         }
-        let (parked, _room) = self.take_out().await?;
+        let (parked, room) = self.take_out().await?;
         self.place = Place::Parked(parked);
-        Ok(())
+        Ok(Some(room))
     }
 
     /// A session that another process had. It is parked, and is known to be taken by the component

@@ -6,7 +6,7 @@ use tokio::{net::TcpListener, time::sleep};
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
-use super::Gate;
+use super::gate::Gate;
 use crate::{config::Listener, lanes::Loads};
 
 /// The wait after an accept that failed, and the longest: a machine out of descriptors gets some

@@ -32,6 +32,50 @@ fn who_is_idle_is_parked_and_wakes_as_it_was() {
 }
 
 #[test]
+fn who_sleeps_wakes_up_for_a_piece_of_a_line_and_for_many_lines() {
+    let mut setting = Setting::default();
+    setting.config.sandbox.hibernate_after = SOON;
+    let site = setting.start();
+    let mut alice = site.login("alice");
+    for _ in 0..3 {
+        site.wait_for_parked(1);
+        alice.send(b"NO").unwrap();
+        let said = site.views()[0].octets_in;
+        wait(|| site.views().iter().all(|view| view.is_parked));
+        alice.send(b"OP\r\n").unwrap();
+        alice.ok("").unwrap();
+        assert!(site.views()[0].octets_in >= said);
+    }
+    site.wait_for_parked(1);
+    alice.send(b"NOOP\r\nDELE 1\r\nQUIT\r\n").unwrap();
+    for _ in 0..3 {
+        alice.ok("").unwrap();
+    }
+    assert_eq!(alice.rest().unwrap(), b"");
+    assert!(site.world.wait_for_release());
+    assert_eq!(site.world.stored(), [2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn who_sleeps_is_ended_as_anybody() {
+    let mut setting = Setting::default();
+    setting.config.sandbox.hibernate_after = SOON;
+    setting.config.timeouts.idle = Duration::from_secs(1);
+    let site = setting.start();
+    let mut kicked = site.login("alice");
+    let mut silent = site.login("user1");
+    let gone = site.login("user2");
+    site.wait_for_parked(3);
+    drop(gone);
+    assert_eq!(site.kick("alice"), 1);
+    for ended in [&mut kicked, &mut silent] {
+        assert_eq!(ended.rest().unwrap(), b"");
+    }
+    wait(|| site.views().is_empty());
+    assert_eq!(site.world.stored().len(), 8, "nothing is deleted");
+}
+
+#[test]
 fn a_session_is_parked_in_the_middle_of_an_answer_that_its_client_does_not_take() {
     let mut setting = Setting::default();
     setting.config.sandbox.hibernate_after = SOON;

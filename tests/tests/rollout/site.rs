@@ -15,7 +15,7 @@ use popcell::{
     rollout::{Canary, Listed, Order, Refusal, Report, Rollout, Standing},
     sandbox::{EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox},
     services::Services,
-    sessions::View,
+    sessions::{View, Whom},
 };
 use popcell_tests::{
     client::Client,
@@ -184,6 +184,12 @@ impl Site {
     pub(crate) fn roll_back(&self) -> Result<Report, Refusal> {
         let reports = RUNTIME.block_on(self.rollout().roll_back(None, "a test"))?;
         Ok(reports.into_iter().next().unwrap())
+    }
+
+    /// Ends the sessions of a user, and says how many.
+    pub(crate) fn kick(&self, user: &str) -> usize {
+        let sessions = &self.server.operations().sessions;
+        sessions.kick(&Whom::User(user.to_owned())).len()
     }
 
     /// The sessions as an operator sees them.
