@@ -11,14 +11,11 @@ use std::{
     future::Future,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
 };
 
 use popcell_component as component;
-use tokio::{
-    runtime::{Handle as Runtime, RuntimeFlavor},
-    task::block_in_place,
-};
 use wasmtime::component::Resource;
 
 use super::{
@@ -210,18 +207,26 @@ impl Desk {
     }
 }
 
-/// Waits for an import: hardly any has to, and then the thread lets others take its work over.
+/// Waits for an import, and the thread with it: hardly any has to. What is waited for is done by another
+/// thread; a timer of this one does not go off meanwhile.
 fn wait<T>(answer: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
     let mut answer = pin!(answer);
-    let mut context = Context::from_waker(Waker::noop());
-    if let Poll::Ready(given) = answer.as_mut().poll(&mut context) {
-        return given;
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(given) = answer.as_mut().poll(&mut context) {
+            return given;
+        }
+        thread::park();
     }
-    let runtime = Runtime::try_current()?;
-    if runtime.runtime_flavor() != RuntimeFlavor::MultiThread {
-        return Err(wasmtime::Error::msg("a native session can not wait here"));
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
-    block_in_place(|| runtime.block_on(answer))
 }
 
 impl<T: Capability> Owned<T> {
