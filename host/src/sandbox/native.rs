@@ -9,13 +9,15 @@ mod words;
 
 use std::{
     future::Future,
+    io,
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
 };
 
 use popcell_component as component;
+use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::Resource;
 
 use super::{
@@ -207,9 +209,16 @@ impl Desk {
     }
 }
 
-/// Waits for an import, and the thread with it: hardly any has to. What is waited for is done by another
-/// thread; a timer of this one does not go off meanwhile.
+/// Does for a session what its own thread can not, which waits for it.
+static ELSEWHERE: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(1).enable_all().build()
+});
+
+/// Waits for an import, and the thread with it: hardly any has to.
 fn wait<T>(answer: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    let elsewhere = ELSEWHERE.as_ref().map_err(wasmtime::Error::msg)?;
+    let _tasks_and_timers = elsewhere.enter();
     let mut answer = pin!(answer);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
