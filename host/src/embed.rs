@@ -42,6 +42,9 @@ pub enum Error {
 /// are these; those that the configuration names, and its tenants, are not looked at. To be called in a
 /// tokio runtime that has time and I/O.
 ///
+/// Connections are served on threads of the server, as many as `config.limits.connection_threads` says,
+/// each with a runtime of its own: users and mail are asked there.
+///
 /// Compiles the component, which takes a moment.
 ///
 /// # Errors
