@@ -1,7 +1,7 @@
 //! A connection without TLS. The runtime of a thread watches its socket, except while it sleeps.
 
 use std::{
-    io::{self, Read as _},
+    io::{self, IoSlice, Read as _},
     mem,
     net::TcpStream as Socket,
     os::fd::{AsFd as _, BorrowedFd},
@@ -93,6 +93,20 @@ impl AsyncWrite for Plain {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.get_mut().watched()?.poll_write(context, octets)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let stream = self.get_mut().watched()?;
+        stream.poll_write_vectored(context, slices)
+    }
+
+    /// TLS gives its records one by one to who says no.
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
