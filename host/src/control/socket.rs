@@ -41,7 +41,7 @@ pub(super) fn bind(path: &Path) -> Result<(UnixListener, Bound), Error> {
 }
 
 /// Removes the socket of a server that is gone. Whether it is shows when somebody connects: of a
-/// server that lives, the system accepts for it.
+/// server that lives, the system accepts for it. One that is just going may remove it first.
 fn make_room(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Io {
         path: path.to_owned(),
@@ -52,13 +52,19 @@ fn make_room(path: &Path) -> Result<(), Error> {
         Ok(metadata) if !metadata.file_type().is_socket() => Err(Error::NotASocket { path }),
         Ok(_) => match UnixStream::connect(&path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                fs::remove_file(&path).map_err(failed)
+                unless_gone(fs::remove_file(&path)).map_err(failed)
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => unless_gone(Err(error)).map_err(failed),
             Ok(_) => Err(Error::InUse { path }),
         },
+        Err(error) => unless_gone(Err(error)).map_err(failed),
+    }
+}
+
+fn unless_gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed(error)),
+        done => done,
     }
 }
 
@@ -84,6 +90,42 @@ impl Drop for Bound {
         if is_ours {
             // The next server replaces it if this fails.
             let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_is_just_going_is_in_nobodys_way() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("control.sock");
+        let mut old = bind(&path).expect("a socket");
+        for _ in 0..300 {
+            let start = Barrier::new(2);
+            let new = thread::scope(|scope| {
+                let going = scope.spawn(|| {
+                    start.wait();
+                    let (listener, file) = old;
+                    // As a `Control` goes: first the name.
+                    drop(file);
+                    drop(listener);
+                });
+                start.wait();
+                let new = loop {
+                    match bind(&path) {
+                        Err(Error::InUse { .. }) => thread::yield_now(),
+                        done => break done,
+                    }
+                };
+                going.join().expect("a thread");
+                new
+            });
+            old = new.expect("the socket, once the other is gone");
         }
     }
 }
