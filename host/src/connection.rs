@@ -107,8 +107,6 @@ enum Last {
     Closed(End),
     /// That TLS begins.
     StartTls,
-    /// Nothing that is not answered.
-    Asleep,
 }
 
 /// The guest is to blame: it was told that STLS is not to be had.
@@ -190,14 +188,14 @@ impl<S: Stream> Connection<S> {
             // Has the dialogue look at `stop`, where it waits for a command.
             never = stop.wake() => match never {},
         };
-        if let Ok(Last::Asleep) = last {
+        let Some(last) = last.transpose() else {
             return Served::Asleep(self);
-        }
+        };
         Served::Over(Box::pin(self.leave(last).finish(stop)).await)
     }
 
-    /// The loop of every session.
-    async fn dialogue(&mut self, stop: &Stop) -> Result<Last, End> {
+    /// The loop of every session; `None` if it sleeps.
+    async fn dialogue(&mut self, stop: &Stop) -> Result<Option<Last>, End> {
         let mut step = match self.is_resumed {
             true => Step::nothing(),
             false => self.seat.greet().await?,
@@ -219,13 +217,13 @@ impl<S: Stream> Connection<S> {
                 Next::Lines if self.watch.is_exhausted() => return Err(End::TooManyFailedLogins),
                 Next::Lines => match self.lines(stop).await? {
                     Some(step) => step,
-                    None => return Ok(Last::Asleep),
+                    None => return Ok(None),
                 },
                 Next::More => self.seat.more().await?,
-                Next::Close => return Ok(Last::Closed(End::Quit)),
-                Next::Abort => return Ok(Last::Closed(self.abort())),
+                Next::Close => return Ok(Some(Last::Closed(End::Quit))),
+                Next::Abort => return Ok(Some(Last::Closed(self.abort()))),
                 Next::StartTls if !self.limits.may_start_tls => return Err(NO_STLS.into()),
-                Next::StartTls => return Ok(Last::StartTls),
+                Next::StartTls => return Ok(Some(Last::StartTls)),
             };
         }
     }

@@ -53,8 +53,6 @@ impl<S: Stream> Left<S> {
                 };
             }
             Ok(Last::StartTls) => End::PlaintextBehindStls,
-            // It is not left when it sleeps.
-            Ok(Last::Asleep) => End::Shutdown,
             Ok(Last::Closed(end)) | Err(end) => end,
         };
         let is_done = self.is_peer_gone || (end == End::Quit && !self.is_pending);

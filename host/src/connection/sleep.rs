@@ -11,15 +11,15 @@ use super::{Connection, Last, Stream};
 use crate::{end::End, sessions::Entry, stop::Stop};
 
 impl<S: Stream> Connection<S> {
-    /// Whether it may sleep: its session is in no cell, and its socket is all
-    /// that there is to it. Nobody wants it.
+    /// Whether it may sleep: its session is in no cell, its socket is all that there is
+    /// to it, and nobody wants it.
     pub(super) fn can_sleep(&self) -> bool {
         let is_free = !self.is_sleepless && !self.entry().is_wanted();
         is_free && self.seat.is_parked() && self.socket().is_some()
     }
 
     /// The dialogue, with the socket watched meanwhile.
-    pub(super) async fn go_on(&mut self, stop: &Stop) -> Result<Last, End> {
+    pub(super) async fn go_on(&mut self, stop: &Stop) -> Result<Option<Last>, End> {
         if self.is_resumed {
             // What woke it up: who watches the socket does not know yet.
             let read = self.poll_read(&mut Context::from_waker(Waker::noop()));
@@ -29,7 +29,7 @@ impl<S: Stream> Connection<S> {
         }
         self.stream.wake().map_err(|error| End::from(&error))?;
         let last = self.dialogue(stop).await?;
-        if let Last::Asleep = last {
+        if last.is_none() {
             self.lie_down()?;
         }
         Ok(last)
