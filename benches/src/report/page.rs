@@ -35,7 +35,7 @@ const TAIL: &str = "
   removes something). The session in it is compiled as the host is, the component as `[profile.component]` says.
 * *popcell* and *native* serve from one thread (`connection_threads = 1`), as the floor does. With a second one, and the
   client on the same two processors, threads fall asleep and are woken up more often: a NOOP costs about 1.3 times as
-  much, a session 1.4 times. What a second processor is good for is in the last table but one.
+  much, a session 1.4 times. What a second processor is good for is in the last table.
 * Idle connections of Dovecot are fewer (64 and 256), since it has a process for each, or a limit.
 * *tls-resumed* has errors where a server does not resume a session that it gave a ticket for.
 * All load comes from one thread of another process. Where CPU times rate is far below one processor, the
