@@ -132,7 +132,7 @@ fn carry_out(
 /// Does what the journal of a session that died says, or throws it away if that session made no
 /// promise yet. Called under the lock, before anything of the maildrop is read.
 pub(super) fn recover(place: &Place, watch: &mut impl Watch) -> Result<(), Error> {
-    let failed = |errno| Error::io(&place.path, errno);
+    let failed = |errno| Error::io(&*place.path, errno);
     match journal::load(place).map_err(failed)? {
         None => return Ok(()),
         Some(journal::Found::Incomplete) => {

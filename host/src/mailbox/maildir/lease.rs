@@ -3,7 +3,10 @@
 //! What is written here is read by the same program or the one after it, so it says its version; of a
 //! version that is not known nothing is taken over.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustix::fd::AsFd as _;
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,7 @@ use super::{
     lock::Lock,
     login::Opened,
     maildrop::Contents,
+    names::Names,
     paths::Paths,
     place::{Place, Whereabouts},
 };
@@ -24,8 +28,8 @@ const VERSION: u32 = 1;
 #[derive(Serialize)]
 struct Given<'a> {
     version: u32,
-    root: &'a PathBuf,
-    state: &'a PathBuf,
+    root: &'a Path,
+    state: &'a Path,
     contents: &'a Contents,
     paths: &'a Paths,
 }
@@ -49,7 +53,7 @@ pub(super) fn give(
     let given = Given {
         version: VERSION,
         root: &place.path,
-        state: &place.state_path,
+        state: place.state_path(),
         contents,
         paths,
     };
@@ -72,10 +76,11 @@ pub(super) fn take(lease: Lease) -> Result<Opened, Error> {
         create_below: None,
     })?;
     let lock = Lock::adopt(lock).map_err(|_| Error::Lease)?;
+    let names = Names::new(&taken.paths, taken.contents.snapshot()).map_err(|_| Error::Lease)?;
     Ok(Opened {
         place,
         lock,
         contents: Arc::new(taken.contents),
-        paths: Arc::new(taken.paths),
+        names: Arc::new(names),
     })
 }

@@ -15,6 +15,7 @@ use super::{
     lock::{self, Lock},
     maildrop::Contents,
     measure::{self, Taken},
+    names::Names,
     paths::Paths,
     place::{self, Place, Whereabouts},
     recent::{Recent, Remembered, Witness},
@@ -49,13 +50,13 @@ pub(super) struct Opened {
     /// Its messages.
     pub(super) contents: Arc<Contents>,
     /// Where they are.
-    pub(super) paths: Arc<Paths>,
+    pub(super) names: Arc<Names>,
 }
 
 /// What was read of a Maildir.
 struct Snapshot {
     contents: Contents,
-    paths: Paths,
+    names: Names,
     /// Whether every message could be looked at and its size was counted: otherwise the next login
     /// finds out more.
     is_certain: bool,
@@ -86,13 +87,13 @@ pub(super) fn begin_at_once(whereabouts: &Whereabouts) -> Option<Result<Locked, 
 pub(super) fn lock(place: &Place) -> Result<Lock, Error> {
     Lock::take(place.state()).map_err(|error| match error {
         lock::Error::Held(holder) => in_use(place, holder),
-        lock::Error::Io(errno) => Error::io(&place.state_path, errno),
+        lock::Error::Io(errno) => Error::io(place.state_path(), errno),
     })
 }
 
 fn in_use(place: &Place, holder: String) -> Error {
     Error::InUse {
-        path: place.state_path.clone(),
+        path: place.state_path().into(),
         holder,
     }
 }
@@ -114,20 +115,20 @@ impl Locked {
         let Self { place, lock } = self;
         let Snapshot {
             contents,
-            paths,
+            names,
             is_certain,
         } = read(&place, uidl)?;
-        let (contents, paths) = (Arc::new(contents), Arc::new(paths));
+        let (contents, names) = (Arc::new(contents), Arc::new(names));
         if let (Ok(before), Ok(after)) = (before, Witness::of(&place, uidl))
             && is_certain
         {
-            recent.remember(&place, now, (before, after), (&contents, &paths));
+            recent.remember(&place, now, (before, after), (&contents, &names));
         }
         Ok(Opened {
             place,
             lock,
             contents,
-            paths,
+            names,
         })
     }
 
@@ -138,7 +139,7 @@ impl Locked {
             place,
             lock,
             contents: Arc::clone(&remembered.contents),
-            paths: Arc::clone(&remembered.paths),
+            names: Arc::clone(&remembered.names),
         }
     }
 }
@@ -161,10 +162,10 @@ fn read(place: &Place, uidl: Uidl) -> Result<Snapshot, Error> {
         Uidl::Filename => uid::by_name(&messages),
     };
     remember(place, &known, &lines, &messages, &taken, &named);
-    let (contents, paths) = arrange(place, &listing, &taken, &named)?;
+    let (contents, names) = arrange(place, &listing, &taken, &named)?;
     Ok(Snapshot {
         contents,
-        paths,
+        names,
         is_certain: taken.iter().all(|taken| matches!(taken, Taken::Counted(_))),
     })
 }
@@ -185,9 +186,9 @@ fn arrange(
     listing: &Listing,
     taken: &[Taken],
     named: &[Named<'_>],
-) -> Result<(Contents, Paths), Error> {
+) -> Result<(Contents, Names), Error> {
     let too_many = || Error::TooMany {
-        path: place.path.clone(),
+        path: place.path.as_ref().into(),
     };
     let mut order: Vec<usize> = (0..listing.found.len()).collect();
     // Stable: messages without a number stay in order of delivery.
@@ -207,8 +208,8 @@ fn arrange(
             .map_err(|_| too_many())?;
     }
     contents.shrink();
-    paths.shrink();
-    Ok((contents, paths))
+    let names = Names::new(&paths, contents.snapshot()).map_err(|_| too_many())?;
+    Ok((contents, names))
 }
 
 /// Remembers what was not known yet.

@@ -3,7 +3,10 @@
 //! Reads in the task, because mail that was just measured or listed is in memory; looks for lost
 //! messages, measures and removes on threads that may block.
 
-use std::sync::Arc;
+use std::{
+    ffi::{CStr, CString},
+    sync::Arc,
+};
 
 use rustix::{fd::OwnedFd, io::Errno};
 use serde::{Deserialize, Serialize};
@@ -17,7 +20,8 @@ use super::{
     lock::Lock,
     login::Opened,
     memo::{Memo, RememberedUid, Verdict, Verdicts},
-    paths::Paths,
+    names::Names,
+    paths::{self, Paths, TooMany},
     place::{Place, Stamps},
     reader::Reader,
     scan::Listing,
@@ -60,6 +64,11 @@ impl Contents {
         Ok(())
     }
 
+    /// The numbers, sizes and unique ids of the messages.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// Whether there is one path for each message.
     pub(super) fn fits(&self, paths: &Paths) -> bool {
         let count = usize::try_from(self.snapshot.count());
@@ -87,47 +96,47 @@ pub(super) struct LockedMaildir {
     place: Arc<Place>,
     contents: Arc<Contents>,
     /// Where each message was when it was looked for last.
-    paths: Arc<Paths>,
-    /// The folders as they were then.
-    seen: Option<Stamps>,
+    names: Arc<Names>,
+    /// The folders as they were then; nobody has looked as a rule.
+    seen: Option<Box<Stamps>>,
     /// What was found out about sizes since.
     verdicts: Arc<Verdicts>,
     /// Released when it is dropped, last.
     lock: Lock,
     uidl: Uidl,
-    user: String,
-    session: String,
+    user: Box<str>,
+    session: Box<str>,
 }
 
 impl LockedMaildir {
     /// What `user` sees of an opened Maildir in `session`.
-    pub(super) fn new(opened: Opened, uidl: Uidl, user: String, session: String) -> Self {
+    pub(super) fn new(opened: Opened, uidl: Uidl, user: &str, session: &str) -> Self {
         Self {
             place: Arc::new(opened.place),
             contents: opened.contents,
-            paths: opened.paths,
+            names: opened.names,
             seen: None,
             verdicts: Arc::default(),
             lock: opened.lock,
             uidl,
-            user,
-            session,
+            user: user.into(),
+            session: session.into(),
         }
     }
 
     async fn open_checked(&mut self, number: u32) -> Result<Box<dyn Message>, Fault> {
         let index = index(number)
-            .filter(|index| *index < self.paths.len())
+            .filter(|index| *index < self.names.len())
             .ok_or(Fault::Gone)?;
         let announced = self.contents.snapshot.size(number).ok_or(Fault::Gone)?;
         if self.verdicts.get(number) == Some(Verdict::Wrong) {
             return Err(Fault::Gone);
         }
-        let (file, identity) = self
+        let (path, file, identity) = self
             .find(index)
             .await
             .map_err(|errno| self.failed(number, errno))?;
-        let memo = self.memo(number, index);
+        let memo = self.memo(number, &path);
         let file = match (self.contents.stored(number), self.verdicts.get(number)) {
             (Some(stored), _) if stored != identity.stored => return Err(memo.changed()),
             (Some(_), _) | (None, Some(_)) => file,
@@ -140,8 +149,8 @@ impl LockedMaildir {
         }))
     }
 
-    fn memo(&self, number: u32, index: usize) -> Memo {
-        let unique = self.paths.unique(index);
+    fn memo(&self, number: u32, path: &CStr) -> Memo {
+        let unique = paths::unique(path);
         let uid = self.contents.snapshot.uid(number).unwrap_or_default();
         let shown = match self.uidl {
             Uidl::Filename => RememberedUid::Undecided,
@@ -158,33 +167,44 @@ impl LockedMaildir {
     }
 
     /// Opens a message, under its new name if it was renamed.
-    async fn find(&mut self, index: usize) -> Result<(OwnedFd, Identity), Errno> {
-        match self.place.open_message(self.paths.get(index)) {
+    async fn find(&mut self, index: usize) -> Result<(CString, OwnedFd, Identity), Errno> {
+        match self.open_at(index) {
             Err(Errno::NOENT) => {
                 self.follow().await?;
-                self.place.open_message(self.paths.get(index))
+                self.open_at(index)
             }
             opened => opened,
         }
+    }
+
+    fn open_at(&self, index: usize) -> Result<(CString, OwnedFd, Identity), Errno> {
+        let path = self.names.path(index, &self.contents.snapshot);
+        let (file, identity) = self.place.open_message(&path)?;
+        Ok((path, file, identity))
     }
 
     /// Looks where all messages are: who renamed one has often renamed more. Does nothing if the
     /// folders are as they were when that was done last, however many messages are gone.
     async fn follow(&mut self) -> Result<(), Errno> {
         let seen = self.place.stamps()?;
-        if self.seen == Some(seen) {
+        if self.seen.as_deref() == Some(&seen) {
             return Ok(());
         }
-        let (place, paths) = (Arc::clone(&self.place), Arc::clone(&self.paths));
+        let (place, contents) = (Arc::clone(&self.place), Arc::clone(&self.contents));
+        let names = Arc::clone(&self.names);
         let followed = tokio::task::spawn_blocking(move || {
             let listing = Listing::scan(&place).map_err(|error| {
                 tracing::warn!(path = ?place.path, %error, "messages can not be looked for");
                 Errno::IO
             })?;
-            locate::follow(&paths, &listing).map_err(|_| Errno::NOMEM)
+            let followed = names
+                .paths(&contents.snapshot)
+                .and_then(|paths| locate::follow(&paths, &listing));
+            let followed = followed.and_then(|paths| Names::new(&paths, &contents.snapshot));
+            followed.map_err(|TooMany| Errno::NOMEM)
         });
-        self.paths = Arc::new(followed.await.map_err(|_| Errno::CANCELED)??);
-        self.seen = Some(seen);
+        self.names = Arc::new(followed.await.map_err(|_| Errno::CANCELED)??);
+        self.seen = Some(Box::new(seen));
         Ok(())
     }
 
@@ -216,7 +236,11 @@ impl LockedMaildir {
                 stored: self.contents.stored(*number),
             });
         }
-        let result = commit::commit(&self.place, &self.paths, &marked, &mut commit::Unwatched);
+        let paths = self.names.paths(&self.contents.snapshot);
+        let result = match &paths {
+            Ok(paths) => commit::commit(&self.place, paths, &marked, &mut commit::Unwatched),
+            Err(TooMany) => Err(none_of(&marked)),
+        };
         match result {
             Ok(()) => tracing::debug!(user, session, removed = marked.len(), "commit"),
             Err(Unfinished { removed, kept }) => {
@@ -237,7 +261,8 @@ impl Maildrop for LockedMaildir {
     }
 
     fn lease(&self) -> Option<Lease> {
-        lease::give(&self.place, &self.contents, &self.paths, &self.lock)
+        let paths = self.names.paths(&self.contents.snapshot).ok()?;
+        lease::give(&self.place, &self.contents, &paths, &self.lock)
     }
 
     fn leave(mut self: Box<Self>) {
@@ -257,6 +282,14 @@ impl Maildrop for LockedMaildir {
                 Err(Unfinished { removed: 0, kept })
             })
         })
+    }
+}
+
+/// Nothing was removed.
+fn none_of(marked: &[Marked]) -> Unfinished {
+    Unfinished {
+        removed: 0,
+        kept: u32::try_from(marked.len()).unwrap_or(u32::MAX),
     }
 }
 

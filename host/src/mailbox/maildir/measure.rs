@@ -82,7 +82,7 @@ pub(super) fn take(
     let failed = count_moved(place, listing, failed, &mut sizes)?;
     if failed.len() == listing.found.len() && !failed.is_empty() {
         return Err(Error::Unreadable {
-            path: place.path.clone(),
+            path: place.path.as_ref().into(),
             count: failed.len(),
         });
     }
@@ -239,7 +239,7 @@ fn follow(
 ) -> Result<Vec<usize>, Error> {
     let mut paths = Paths::default();
     let too_many = |_| Error::TooMany {
-        path: place.path.clone(),
+        path: place.path.as_ref().into(),
     };
     for found in &listing.found {
         paths

@@ -3,7 +3,7 @@
 //! At most once for each message, however often a client asks for it. Sends nothing.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -29,7 +29,7 @@ pub(super) enum Verdict {
 
 /// The verdicts of a session, by number.
 #[derive(Debug, Default)]
-pub(super) struct Verdicts(Mutex<HashMap<u32, Verdict>>);
+pub(super) struct Verdicts(Mutex<BTreeMap<u32, Verdict>>);
 
 impl Verdicts {
     /// What is known of message `number`.

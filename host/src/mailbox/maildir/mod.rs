@@ -29,6 +29,7 @@ mod maildrop;
 mod measure;
 mod memo;
 mod name;
+mod names;
 mod paths;
 mod place;
 mod reader;
@@ -158,7 +159,7 @@ impl Maildir {
         })?;
         match opened {
             Ok(opened) => {
-                let maildrop = LockedMaildir::new(opened, uidl, user.clone(), session.to_owned());
+                let maildrop = LockedMaildir::new(opened, uidl, user, session);
                 Ok(Box::new(maildrop))
             }
             Err(error) => {
@@ -239,7 +240,6 @@ impl Mailbox for Maildir {
                 log(user, session, &error);
                 error.blame()
             })?;
-            let (user, session) = (user.to_owned(), session.to_owned());
             let maildrop = LockedMaildir::new(opened, self.options.uidl, user, session);
             Ok(Box::new(maildrop) as Box<dyn Maildrop>)
         })

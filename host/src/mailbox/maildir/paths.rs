@@ -28,7 +28,8 @@ impl Folder {
         }
     }
 
-    fn prefix(self) -> &'static [u8] {
+    /// The folder's name with what separates it from a message's.
+    pub(super) fn prefix(self) -> &'static [u8] {
         match self {
             Self::New => b"new/",
             Self::Cur => b"cur/",
@@ -88,6 +89,11 @@ impl Paths {
     /// The path with this index. An empty one, which no file has, if there is none.
     pub(super) fn get(&self, index: usize) -> &CStr {
         CStr::from_bytes_with_nul(self.octets(index)).unwrap_or_default()
+    }
+
+    /// The folder of the file with this index.
+    pub(super) fn folder(&self, index: usize) -> Folder {
+        split(self.get(index)).0
     }
 
     /// The name of the file with this index.

@@ -44,9 +44,9 @@ pub(super) struct Whereabouts {
 #[derive(Debug)]
 pub(super) struct Place {
     /// The Maildir's path, for the log.
-    pub(super) path: PathBuf,
-    /// The path of the directory with the lock and the sizes, for the log.
-    pub(super) state_path: PathBuf,
+    pub(super) path: Box<Path>,
+    /// The path of the directory with the lock and the sizes, if that is another one.
+    state_path: Option<Box<Path>>,
     root: OwnedFd,
     /// `new` and `cur`, opened when they are needed: many sessions only ask what there is.
     folders: [OnceLock<OwnedFd>; 2],
@@ -99,8 +99,8 @@ impl Place {
             create_below: _,
         } = whereabouts;
         Self {
-            path: path.clone(),
-            state_path: state_path.as_ref().unwrap_or(path).clone(),
+            path: path.as_path().into(),
+            state_path: state_path.as_deref().map(Into::into),
             root,
             folders: Default::default(),
             state,
@@ -110,6 +110,11 @@ impl Place {
     /// The Maildir.
     pub(super) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
+    }
+
+    /// The path of the directory with the lock and the sizes, for the log.
+    pub(super) fn state_path(&self) -> &Path {
+        self.state_path.as_deref().unwrap_or(&self.path)
     }
 
     /// The directory with the lock and the sizes.
@@ -181,7 +186,7 @@ fn folder_is_gone(errno: Errno) -> Errno {
 }
 
 /// The folders as they were at one moment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Stamps {
     new: Stamp,
     cur: Stamp,
@@ -198,7 +203,7 @@ impl Stamps {
 
 /// A file, or a directory and the names in it, at one moment: what has been changed since has
 /// another stamp. Two changes within one tick of the file system's clock may look like one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Stamp {
     device: u64,
     inode: u64,

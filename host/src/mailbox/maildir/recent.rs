@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
     mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,7 +19,7 @@ use super::{
     Uidl,
     login::UID_LIST,
     maildrop::Contents,
-    paths::Paths,
+    names::Names,
     place::{Place, Stamp, Stamps},
     sizes,
 };
@@ -40,7 +41,11 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// What the Maildirs of a store were like.
 #[derive(Debug, Default)]
-pub(super) struct Recent(Mutex<Shelves>);
+pub(super) struct Recent {
+    shelves: Mutex<Shelves>,
+    /// What fingerprints are taken with.
+    keys: [RandomState; 2],
+}
 
 /// Two shelves instead of a list in order of use: who is not asked for while one is filled is gone
 /// with the other.
@@ -55,14 +60,19 @@ struct Shelves {
 /// A Maildir as it was.
 #[derive(Debug)]
 pub(super) struct Remembered {
-    witness: Witness,
+    fingerprint: Fingerprint,
     since: Instant,
     pub(super) contents: Arc<Contents>,
-    pub(super) paths: Arc<Paths>,
+    pub(super) names: Arc<Names>,
 }
 
+/// What a [`Witness`] comes to: the same for two of them by chance once in 2^128. Smaller by far, and
+/// nearly every session has one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Fingerprint([u64; 2]);
+
 /// All that the listing of a Maildir is made of, by its stamps.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, Hash)]
 pub(super) struct Witness {
     folders: Stamps,
     /// Of the remembered sizes. Only who holds the lock writes them, and never so that the file is
@@ -100,9 +110,10 @@ impl Recent {
 
     /// The Maildir, if it is as it was.
     pub(super) fn find(&self, root: &Path, witness: &Witness) -> Option<Arc<Remembered>> {
+        let fingerprint = self.fingerprint(witness);
         let mut shelves = self.shelves();
         let remembered = shelves.take(root)?;
-        if remembered.witness != *witness || remembered.since.elapsed() > MAX_AGE {
+        if remembered.fingerprint != fingerprint || remembered.since.elapsed() > MAX_AGE {
             return None;
         }
         shelves.put(root, Arc::clone(&remembered));
@@ -115,23 +126,28 @@ impl Recent {
         place: &Place,
         now: SystemTime,
         (before, after): (Witness, Witness),
-        (contents, paths): (&Arc<Contents>, &Arc<Paths>),
+        (contents, names): (&Arc<Contents>, &Arc<Names>),
     ) {
         let has_changed = before.folders != after.folders || before.list != after.list;
         if has_changed || !before.is_settled(now) {
             return;
         }
         let remembered = Remembered {
-            witness: after,
+            fingerprint: self.fingerprint(&after),
             since: Instant::now(),
             contents: Arc::clone(contents),
-            paths: Arc::clone(paths),
+            names: Arc::clone(names),
         };
         self.shelves().put(&place.path, Arc::new(remembered));
     }
 
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fingerprint(&self, witness: &Witness) -> Fingerprint {
+        let [one, two] = &self.keys;
+        Fingerprint([one.hash_one(witness), two.hash_one(witness)])
     }
 }
 
@@ -161,7 +177,7 @@ impl Shelves {
 
 impl Remembered {
     fn load(&self) -> usize {
-        self.paths.len() + MESSAGES_PER_MAILDIR
+        self.names.len() + MESSAGES_PER_MAILDIR
     }
 }
 
@@ -170,7 +186,13 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::mailbox::maildir::{paths::Folder, place::Whereabouts};
+    use crate::{
+        mailbox::maildir::{
+            paths::{Folder, Paths},
+            place::Whereabouts,
+        },
+        snapshot::Snapshot,
+    };
 
     fn place() -> (tempfile::TempDir, Place) {
         let root = tempfile::tempdir().expect("a temporary directory");
@@ -235,13 +257,12 @@ mod tests {
 
     #[test]
     fn only_so_many_messages_are_remembered() {
-        let (_root, place) = place();
         let remembered = || {
             Arc::new(Remembered {
-                witness: witness(&place),
+                fingerprint: Fingerprint([0, 0]),
                 since: Instant::now(),
                 contents: Arc::default(),
-                paths: Arc::default(),
+                names: Arc::default(),
             })
         };
         let mut shelves = Shelves::default();
@@ -269,7 +290,8 @@ mod tests {
             paths.push(Folder::New, b"1").expect("little");
         }
         let stamps = (witness(&place), witness(&place));
-        let found = (&Arc::default(), &Arc::new(paths));
+        let names = Names::new(&paths, &Snapshot::default()).expect("little");
+        let found = (&Arc::default(), &Arc::new(names));
         recent.remember(&place, later(), stamps, found);
         assert!(!recent.knows(&place.path));
     }

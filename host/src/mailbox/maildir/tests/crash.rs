@@ -11,6 +11,7 @@ use crate::{
         self,
         commit::{Marked, Step, Watch, commit},
         login::Opened,
+        paths::Paths,
     },
 };
 
@@ -54,6 +55,11 @@ fn open(root: &Path) -> Opened {
         .expect("its messages")
 }
 
+fn paths(opened: &Opened) -> Paths {
+    let paths = opened.names.paths(opened.contents.snapshot());
+    paths.expect("few")
+}
+
 /// Removes the messages with these indices, under the eyes of `watch`.
 fn remove(root: &Path, marked: &[usize], watch: &mut impl Watch) -> Result<(), Unfinished> {
     let opened = open(root);
@@ -64,7 +70,7 @@ fn remove(root: &Path, marked: &[usize], watch: &mut impl Watch) -> Result<(), U
             stored: None,
         })
         .collect();
-    commit(&opened.place, &opened.paths, &marked, watch)
+    commit(&opened.place, &paths(&opened), &marked, watch)
 }
 
 /// The part of a crashing test that crashes.
@@ -290,7 +296,7 @@ fn a_link_in_place_of_the_journal_is_not_followed_and_nothing_is_removed() {
         step: usize::MAX,
         action: |_| Ok(()),
     };
-    let result = commit(&opened.place, &opened.paths, &marked, &mut allow);
+    let result = commit(&opened.place, &paths(&opened), &marked, &mut allow);
     assert_eq!(
         result,
         Err(Unfinished {
