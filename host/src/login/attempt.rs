@@ -300,8 +300,13 @@ impl Attempt {
     }
 
     fn announce(&self, policy: &Policy) -> Arc<[String]> {
-        let extremes = self.session.realms.extremes();
-        announce::after_login(&self.context.announce, &extremes, policy).into()
+        let (extremes, usual) = (self.session.realms.extremes(), &self.context.announce);
+        let announced = announce::after_login(usual, &extremes, policy);
+        // As a rule there is nothing of the user's own: one list for all.
+        match *announced == **usual {
+            true => Arc::clone(usual),
+            false => announced.into(),
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) enum Full {
 pub struct Quota {
     limits: Limits,
     sessions: AtomicU32,
-    users: Mutex<HashMap<Box<str>, User>>,
+    users: Mutex<HashMap<Arc<str>, User>>,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ struct User {
 #[derive(Debug)]
 pub(super) struct Place {
     quota: Arc<Quota>,
-    user: Box<str>,
+    user: Arc<str>,
 }
 
 impl Quota {
@@ -87,7 +87,9 @@ impl Quota {
     /// Counts a session.
     pub(super) fn admit(self: &Arc<Self>, user: &str) -> Result<Place, Full> {
         let mut users = self.users();
-        let known = users.entry(user.into()).or_default();
+        let known = users.entry(user.into());
+        let name = Arc::clone(known.key());
+        let known = known.or_default();
         if known.sessions >= self.limits.sessions_per_user {
             return Err(Full::User);
         }
@@ -106,7 +108,7 @@ impl Quota {
         known.sessions += 1;
         Ok(Place {
             quota: Arc::clone(self),
-            user: user.into(),
+            user: name,
         })
     }
 
@@ -117,7 +119,7 @@ impl Quota {
             .is_some_and(|most| is_today && user.fetched >= most)
     }
 
-    fn users(&self) -> MutexGuard<'_, HashMap<Box<str>, User>> {
+    fn users(&self) -> MutexGuard<'_, HashMap<Arc<str>, User>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,7 +160,7 @@ impl Drop for Place {
 }
 
 /// Keeps no entry that says nothing.
-fn forget(users: &mut HashMap<Box<str>, User>, user: &str) {
+fn forget(users: &mut HashMap<Arc<str>, User>, user: &str) {
     let today = today();
     let is_empty = |user: &User| user.sessions == 0 && (user.fetched == 0 || user.day != today);
     if users.get(user).is_some_and(is_empty) {
