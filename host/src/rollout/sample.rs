@@ -18,6 +18,9 @@ use crate::sandbox::{Error, Version};
 /// that are busy do not.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How much longer is waited for sessions that take part and have not reported.
+const MOST_MOMENTS: u32 = 10;
+
 /// A component that sessions are to be tried in.
 #[derive(Debug)]
 pub(crate) struct Sample {
@@ -78,17 +81,52 @@ impl Sample {
 
     /// Waits until so many sessions have taken part, or for a moment.
     pub(super) async fn outcome(&self, sessions: usize, call_time: Duration) -> Findings {
-        let all = async {
-            while self.findings().asked < sessions {
-                self.changed.notified().await;
-            }
-        };
+        let moment = PATIENCE + 2 * call_time;
         // Too few are an answer too.
-        let _ = timeout(PATIENCE + 2 * call_time, all).await;
+        let _ = timeout(moment, self.reports(|| sessions)).await;
+        // What a component computes is limited by the time that it gets, and on a machine that is busy
+        // that comes late. A session that ends meanwhile does not report.
+        let begun = || sessions.saturating_sub(self.left.load(Ordering::Relaxed));
+        let _ = timeout(MOST_MOMENTS * moment, self.reports(begun)).await;
         self.findings().clone()
+    }
+
+    /// Waits for so many reports.
+    async fn reports(&self, count: impl Fn() -> usize) {
+        while self.findings().asked < count() {
+            self.changed.notified().await;
+        }
     }
 
     fn findings(&self) -> MutexGuard<'_, Findings> {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::{EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Sandbox};
+
+    fn version() -> Arc<Version> {
+        let options = EngineOptions {
+            cells: 1,
+            cell_memory: 1 << 20,
+            engine: Engine::default(),
+        };
+        let sandbox = Sandbox::new(options, Limits::default(), EMBEDDED_COMPONENT);
+        sandbox.expect("the embedded component").version()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_begun_is_waited_for_and_who_has_not_is_not() {
+        let sample = Sample::new(version(), 2);
+        assert!(sample.takes_part());
+        let late = async {
+            tokio::time::sleep(3 * PATIENCE).await;
+            sample.report(Err(Error::Lost));
+        };
+        let (findings, ()) = tokio::join!(sample.outcome(2, Duration::ZERO), late);
+        assert_eq!((findings.asked, findings.refused), (1, 1));
     }
 }
