@@ -50,6 +50,7 @@ async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
         file,
     };
     let is_successor = inheritance.is_some();
+    let inherited = inheritance.as_ref().and_then(|one| one.watchdog);
     if let Some(inheritance) = inheritance {
         let refused = server.adopt(inheritance.sessions).await;
         let confirmed = task::spawn_blocking(|| inheritance.will.confirm(refused)).await;
@@ -67,7 +68,10 @@ async fn serve(launch: Launch, shutdown: Shutdown) -> Result<(), Failure> {
     let reloads =
         reload::follow(reloads, &config).map_err(|source| Failure::io("signals", source))?;
     tokio::spawn(reloads);
-    tokio::spawn(systemd::watchdog());
+    if let Some(limit) = systemd::patience().or(inherited) {
+        operations.is_watched(limit);
+        tokio::spawn(systemd::watchdog(limit));
+    }
     announcement.print()?;
     match is_successor {
         true => systemd::took_over(),

@@ -7,7 +7,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -105,6 +105,12 @@ impl Operations {
         sockets.addresses.push(address);
         sockets.descriptors.push(socket.try_clone()?.into());
         Ok(())
+    }
+
+    /// The service manager waits so long for a sign of life, of whoever serves: a process that takes over
+    /// is told.
+    pub fn is_watched(&self, limit: Duration) {
+        self.sockets().watchdog = Some(limit);
     }
 
     /// Resolves when another process serves in the place of this one.

@@ -4,6 +4,7 @@
 
 use std::{io, time::Duration};
 
+use rustix::process::Pid;
 use sd_notify::NotifyState;
 use tokio::time::interval;
 use tracing::warn;
@@ -16,6 +17,12 @@ pub fn ready() {
 /// Connections are accepted, by this process from here on.
 pub fn took_over() {
     tell(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
+}
+
+/// Another process has taken over what this one did, and is the main one from here on.
+pub(crate) fn handed_over(successor: Pid) {
+    let pid = successor.as_raw_nonzero().get().unsigned_abs();
+    tell(&[NotifyState::MainPid(pid)]);
 }
 
 /// Files are read again. [`ready`] has to follow.
@@ -31,11 +38,14 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Shows again and again that tasks are run, if the service manager watches. Never ends if it does.
-pub async fn watchdog() {
-    let Some(limit) = sd_notify::watchdog_enabled() else {
-        return;
-    };
+/// After how long without a sign of life the service manager takes this process for dead, if it says
+/// so. It does to the process that it has started as the main one.
+pub fn patience() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+/// Shows again and again that tasks are run, to a service manager that waits so long. Never ends.
+pub async fn watchdog(limit: Duration) {
     // As sd_watchdog_enabled(3) recommends: twice in the time after which we count as dead.
     let mut beats = interval((limit / 2).max(Duration::from_millis(1)));
     loop {

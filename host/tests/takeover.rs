@@ -11,13 +11,14 @@ use std::{
     env, fs,
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
-    os::unix::net::UnixDatagram,
+    os::unix::{net::UnixDatagram, process::CommandExt as _},
     path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use popcell::takeover::inherit;
+use rustix::process::{Resource, Rlimit};
 use support::Popcell;
 use tempfile::TempDir;
 
@@ -251,18 +252,105 @@ fn an_heir_that_says_nothing() {
 #[test]
 fn the_service_manager_is_told_which_process_serves() {
     let site = Site::new();
-    let old = site.serve(&[]);
-    let socket = UnixDatagram::bind(site.path("notify")).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let manager = Manager::new(&site);
+    let mut command = site.command(&[]);
+    // It is the main process: systemd has it watched, and tells it so.
+    command.env("WATCHDOG_USEC", "400000");
+    let old = Popcell::start(command.env("NOTIFY_SOCKET", &manager.path), 0);
+    assert_eq!(manager.next(), "READY=1");
+    assert_eq!(manager.next(), "WATCHDOG=1");
     let mut command = site.command(&["--takeover"]);
-    let new = Popcell::start(command.env("NOTIFY_SOCKET", site.path("notify")), 0);
-    let mut told = [0; 256];
-    let octets = socket.recv(&mut told).unwrap();
-    let told = str::from_utf8(&told[..octets]).unwrap();
-    let main = format!("MAINPID={}", new.child.id());
-    assert!(told.lines().any(|line| line == main), "{told}");
-    assert!(told.lines().any(|line| line == "READY=1"), "{told}");
+    let new = Popcell::start(command.env("NOTIFY_SOCKET", &manager.path), 0);
     assert!(old.wait().success());
+    let main = format!("MAINPID={}", new.child.id());
+    let mut told = Vec::new();
+    let mut wait_for = |line: &str| {
+        while !told.contains(&line.to_owned()) {
+            told.push(manager.next());
+        }
+        told.retain(|told| told != line);
+    };
+    // From the old one before it ends, and from the new one.
+    wait_for(&main);
+    wait_for(&format!("{main}\nREADY=1"));
+    drop(manager);
+    // Nobody has told the new one that it is watched, but the old one.
+    let manager = Manager::new(&site);
+    assert_eq!(manager.next(), "WATCHDOG=1");
+    drop(new);
+}
+
+/// Who is told: as a service manager.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Manager {
+    fn new(site: &Site) -> Self {
+        let path = site.path("notify");
+        // One before it may have left it.
+        let _ = fs::remove_file(&path);
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, path }
+    }
+
+    fn next(&self) -> String {
+        let mut told = [0; 256];
+        let octets = self.socket.recv(&mut told).unwrap();
+        let told = str::from_utf8(&told[..octets]).unwrap();
+        told.trim_end().to_owned()
+    }
+}
+
+#[test]
+fn all_sessions_go_however_many_there_are() {
+    const SESSIONS: usize = 2_000;
+    let most = rustix::process::getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: most,
+        maximum: most,
+    };
+    rustix::process::setrlimit(Resource::Nofile, limit).unwrap();
+    let site = Site::new();
+    let config = fs::read_to_string(site.path("popcell.toml")).unwrap();
+    let config = config + "[limits]\nconnections_per_address = 4000\n";
+    fs::write(site.path("popcell.toml"), config).unwrap();
+    let old = site.serve(&[]);
+    let clients = (0..SESSIONS).map(|_| Client::connect(&old));
+    let clients: Vec<_> = clients.collect();
+    let new = site.serve(&["--takeover"]);
+    assert!(old.wait().success(), "it would drain for ten minutes");
+    for mut client in clients {
+        client.ok("QUIT\r\n");
+    }
+    drop(new);
+}
+
+/// The account of nobody.
+const NOBODY: u32 = 65534;
+
+#[test]
+fn a_process_of_another_user_takes_nothing_over() {
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else can be who is refused: the control socket is its owner's.
+        return;
+    }
+    let site = Site::new();
+    let mut chown = Command::new("chown");
+    chown.args(["-R", &NOBODY.to_string()]).arg(site.0.path());
+    assert!(chown.status().unwrap().success());
+    let old = Popcell::start(site.command(&[]).uid(NOBODY), 0);
+    let mut alice = Client::login(&old, "alice");
+    let output = site.command(&["--takeover"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(
+        said.contains("as the user that this server runs as"),
+        "{said}"
+    );
+    alice.ok("QUIT\r\n");
 }
 
 #[test]

@@ -14,6 +14,9 @@ const ENGINES: &[(&str, Engine)] = &[
     ("native", Engine::Native),
 ];
 
+/// A cell has more than 4 GiB of addresses, of which Linux gives a process 128 TiB.
+const MOST_CELLS: u32 = 20_000;
+
 /// Below this, parking and waking would cost more than a cell that waits.
 const LEAST_HIBERNATE: Duration = Duration::from_millis(10);
 
@@ -46,11 +49,11 @@ impl Default for Sandbox {
 pub(super) fn read(mut section: Section<'_>) -> Sandbox {
     let mut sandbox = Sandbox::default();
     section.set(&mut sandbox.engine, "engine", rule::choice(ENGINES));
-    section.set(&mut sandbox.cells, "cells", rule::number(1..=100_000));
+    section.set(&mut sandbox.cells, "cells", rule::number(1..=MOST_CELLS));
     section.set(
         &mut sandbox.warm_cells,
         "warm_cells",
-        rule::number(0..=100_000),
+        rule::number(0..=MOST_CELLS),
     );
     let idle = rule::duration(LEAST_HIBERNATE..=DAY).or_false();
     section.set(&mut sandbox.hibernate_after, "hibernate_after", idle);

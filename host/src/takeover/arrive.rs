@@ -44,6 +44,8 @@ pub struct Inheritance {
     pub listeners: Vec<(SocketAddr, TcpListener)>,
     /// The socket for metrics.
     pub metrics: Option<(SocketAddr, TcpListener)>,
+    /// After how long without a sign of life the service manager takes a process for dead.
+    pub watchdog: Option<Duration>,
     /// Sessions.
     pub sessions: Vec<Arrived>,
     /// What makes them ours.
@@ -70,7 +72,11 @@ pub fn inherit(control: &Path) -> Result<Inheritance, Error> {
         .set_read_timeout(Some(PATIENCE))
         .map_err(Error::Unknown)?;
     ask(&mut stream).map_err(Error::Unknown)?;
-    let (listeners, metrics) = listeners(&mut stream)?;
+    let First {
+        listeners,
+        metrics,
+        watchdog,
+    } = first(&mut stream)?;
     let mut sessions = Vec::new();
     loop {
         let (given, descriptors) = wire::receive(&mut stream).map_err(Error::Unknown)?;
@@ -97,6 +103,7 @@ pub fn inherit(control: &Path) -> Result<Inheritance, Error> {
     Ok(Inheritance {
         listeners,
         metrics,
+        watchdog,
         sessions,
         will: Will(stream),
     })
@@ -113,23 +120,31 @@ fn ask(stream: &mut UnixStream) -> io::Result<()> {
     stream.write_all(&line)
 }
 
-type Listeners = Vec<(SocketAddr, TcpListener)>;
+/// What is given first.
+struct First {
+    listeners: Vec<(SocketAddr, TcpListener)>,
+    metrics: Option<(SocketAddr, TcpListener)>,
+    watchdog: Option<Duration>,
+}
 
-fn listeners(
-    stream: &mut UnixStream,
-) -> Result<(Listeners, Option<(SocketAddr, TcpListener)>), Error> {
+fn first(stream: &mut UnixStream) -> Result<First, Error> {
     let (given, descriptors) = wire::receive(stream).map_err(Error::Unknown)?;
     match given {
         Given::Listeners {
             version: VERSION,
             addresses,
             metrics,
+            watchdog,
         } => {
             let sockets = descriptors.into_iter().map(TcpListener::from);
             let mut listeners: Vec<_> = addresses.into_iter().zip(sockets).collect();
             let metrics = metrics.filter(|index| *index < listeners.len());
             let metrics = metrics.map(|index| listeners.remove(index));
-            Ok((listeners, metrics))
+            Ok(First {
+                listeners,
+                metrics,
+                watchdog,
+            })
         }
         Given::Listeners { version, .. } => Err(Error::Version(version)),
         Given::Refused(why) => Err(Error::Refused(why)),

@@ -14,16 +14,19 @@ use std::{
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{Given, Luggage, Taken, VERSION, wire};
-use crate::operations::Operations;
+use crate::{operations::Operations, systemd};
 
-/// How long is waited for sessions to come: those that are busy do not.
+/// How long is waited for the next session to come: those that are busy do not.
 const GATHERING: Duration = Duration::from_millis(500);
+
+/// How long is waited for all of them. Who has come waits as long.
+const MOST_GATHERING: Duration = Duration::from_secs(20);
 
 /// How long the new process may take for what it is given.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,20 +70,27 @@ impl Departures {
 
 /// Gives all that can be given to the process at the other end of the socket. On an error nothing
 /// has changed.
-pub(crate) async fn leave(mut stream: UnixStream, operations: &Operations) -> io::Result<()> {
+pub(crate) async fn leave(stream: UnixStream, operations: &Operations) -> io::Result<()> {
     let retirement = &operations.retirement;
     let alone = retirement.busy.try_lock();
     if alone.is_err() || retirement.retired.is_cancelled() {
-        let why = "another process takes over".to_owned();
-        stream.set_nonblocking(false)?;
-        wire::send(&mut stream, &Given::Refused(why.clone()), &[])?;
-        return Err(io::Error::other(why));
+        return refuse(stream, "another process takes over");
+    }
+    let successor = rustix::net::sockopt::socket_peercred(&stream)?;
+    if successor.uid != rustix::process::geteuid() {
+        return refuse(
+            stream,
+            "it has to be started as the user that this server runs as",
+        );
     }
     let sockets = operations.sockets().share()?;
     let (sender, departing) = mpsc::unbounded_channel();
     let departures = Arc::new(Departures(sender));
     operations.departures.store(Some(departures));
-    let departures = gather(departing, operations).await;
+    for entry in operations.sessions.all() {
+        entry.nudge();
+    }
+    let departures = gather(departing, || operations.sessions.len()).await;
     operations.departures.store(None);
     let count = departures.len();
     let given = task::spawn_blocking(move || give(stream, &sockets, departures));
@@ -99,28 +109,30 @@ pub(crate) async fn leave(mut stream: UnixStream, operations: &Operations) -> io
         refused = count - left,
         "another process serves from here on"
     );
+    // By its own word the service manager may have it after this process has ended.
+    systemd::handed_over(successor.pid);
     retirement.retired.cancel();
     Ok(())
 }
 
-/// The sessions that come within a moment.
-async fn gather(
-    mut departing: mpsc::UnboundedReceiver<Departure>,
-    operations: &Operations,
-) -> Vec<Departure> {
-    let until = Instant::now() + GATHERING;
-    for entry in operations.sessions.all() {
-        entry.nudge();
-    }
-    let mut departures = Vec::new();
-    while let Ok(Some(departure)) = timeout_at(until, departing.recv()).await {
-        departures.push(departure);
-        if departures.len() == operations.sessions.len() {
-            return departures;
+fn refuse(mut stream: UnixStream, why: &str) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    wire::send(&mut stream, &Given::Refused(why.to_owned()), &[])?;
+    Err(io::Error::other(why))
+}
+
+/// What comes, until nothing does for a moment or it is as many as there are.
+async fn gather<T>(mut coming: mpsc::UnboundedReceiver<T>, all: impl Fn() -> usize) -> Vec<T> {
+    let until = Instant::now() + MOST_GATHERING;
+    let next = || until.min(Instant::now() + GATHERING);
+    let mut come = Vec::new();
+    while let Ok(Some(one)) = timeout_at(next(), coming.recv()).await {
+        come.push(one);
+        if come.len() == all() {
+            break;
         }
     }
-    sleep_until(until).await;
-    departures
+    come
 }
 
 /// Hands over what there is, waits until it is understood, and says so. Blocks.
@@ -136,6 +148,7 @@ fn give(
         version: VERSION,
         addresses: sockets.addresses.clone(),
         metrics: sockets.metrics,
+        watchdog: sockets.watchdog,
     };
     let descriptors: Vec<_> = sockets.descriptors.iter().map(OwnedFd::as_fd).collect();
     wire::send(&mut stream, &listeners, &descriptors)?;
@@ -188,6 +201,8 @@ pub(crate) struct Sockets {
     pub(crate) descriptors: Vec<OwnedFd>,
     /// Which of them is the one for metrics.
     pub(crate) metrics: Option<usize>,
+    /// After how long without a sign of life the service manager takes a process for dead.
+    pub(crate) watchdog: Option<Duration>,
 }
 
 impl Sockets {
@@ -198,6 +213,45 @@ impl Sockets {
             addresses: self.addresses.clone(),
             descriptors: descriptors.collect::<io::Result<_>>()?,
             metrics: self.metrics,
+            watchdog: self.watchdog,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// What is gathered of so many that come one behind the other after this time.
+    async fn gathered(count: usize, pause: Duration) -> (usize, Duration) {
+        let (sender, coming) = mpsc::unbounded_channel();
+        let since = Instant::now();
+        let coming = gather(coming, || 1 + count);
+        let senders = async {
+            for _ in 0..count {
+                sleep(pause).await;
+                // Nobody waits any more.
+                let _ = sender.send(());
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            come = coming => (come.len(), since.elapsed()),
+            () = senders => (0, Duration::ZERO),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_is_waited_for_as_long_as_they_come() {
+        let pause = GATHERING * 4 / 5;
+        let (come, _) = gathered(20, pause).await;
+        assert_eq!(come, 20);
+        let (come, _) = gathered(20, GATHERING * 2).await;
+        assert_eq!(come, 0, "those who are busy do not come");
+        let (come, taken) = gathered(1_000, pause).await;
+        assert!((1..1_000).contains(&come));
+        assert!(taken <= MOST_GATHERING + GATHERING, "{taken:?}");
     }
 }

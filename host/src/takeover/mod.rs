@@ -19,7 +19,7 @@ mod leave;
 mod luggage;
 mod wire;
 
-use std::{net::SocketAddr, os::fd::OwnedFd};
+use std::{net::SocketAddr, os::fd::OwnedFd, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,10 @@ enum Given {
         addresses: Vec<SocketAddr>,
         /// Which of them is the one for metrics.
         metrics: Option<usize>,
+        /// How long the service manager waits for a sign of life: it does not say so to a process that it
+        /// has not started as the main one.
+        #[serde(default)]
+        watchdog: Option<Duration>,
     },
     /// A session, with the descriptors of its connection and of its maildrop's lock, if it has one.
     Session(Box<Luggage>),
