@@ -29,8 +29,9 @@ use self::{
     rest::What,
 };
 pub(crate) use self::{
-    depart::{Passport, Resumed},
+    depart::Passport,
     plain::Plain,
+    sleep::{Before, Sleeping},
     stream::Stream,
 };
 use crate::{

@@ -38,7 +38,7 @@ pub(crate) trait Sleeper {
     /// What has something to read when it has to be woken up; `None` if nothing says so.
     fn socket(&self) -> Option<BorrowedFd<'_>>;
 
-    /// When it has to be woken up in any case.
+    /// When it has to be woken up in any case; the same for as long as it sleeps.
     fn deadline(&self) -> Instant;
 }
 
@@ -53,16 +53,11 @@ pub(crate) struct Dormitory<S> {
 pub(crate) type Number = RawFd;
 
 struct Beds<S> {
-    sleepers: HashMap<Number, Bed<S>>,
+    sleepers: HashMap<Number, Box<S>>,
     /// Who has to be woken up when.
     deadlines: BTreeSet<(Instant, Number)>,
     /// Nobody lies down any more.
     is_closed: bool,
-}
-
-struct Bed<S> {
-    sleeper: Box<S>,
-    deadline: Instant,
 }
 
 /// Wakes up single sessions, from any thread.
@@ -147,7 +142,7 @@ impl<S: Sleeper + Send + 'static> Dormitory<S> {
         let is_wanted = sleeper.entry().is_wanted();
         let is_first = beds.deadlines.first().is_none_or(|(at, _)| deadline < *at);
         beds.deadlines.insert((deadline, number));
-        beds.sleepers.insert(number, Bed { sleeper, deadline });
+        beds.sleepers.insert(number, sleeper);
         drop(beds);
         if is_wanted {
             self.bell.ring(number);
@@ -206,8 +201,8 @@ impl<S: Sleeper + Send + 'static> Dormitory<S> {
     }
 
     fn get_up(&self, beds: &mut Beds<S>, number: Number) -> Option<Box<S>> {
-        let Bed { sleeper, deadline } = beds.sleepers.remove(&number)?;
-        beds.deadlines.remove(&(deadline, number));
+        let sleeper = beds.sleepers.remove(&number)?;
+        beds.deadlines.remove(&(sleeper.deadline(), number));
         // Who is in the bed holds the socket open. If it was not watched, it is not any more.
         let _ = self.registry.deregister(&mut SourceFd(&number));
         sleeper.entry().set_bed(None);

@@ -10,7 +10,7 @@ use crate::{
     end::{End, Origin, SessionId},
     metrics::Metrics,
     operations::Operations,
-    sandbox::{Session, Usage},
+    sandbox::{Parked, Session, Usage},
     sessions::{Entry, Sessions, State},
     takeover::Luggage,
 };
@@ -29,7 +29,12 @@ pub(crate) struct Meter {
     metrics: Arc<Metrics>,
     sessions: Arc<Sessions>,
     entry: Arc<Entry>,
-    /// What has been counted already.
+    counted: Counted,
+}
+
+/// What has been counted of a session already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
     computed: Duration,
     retrieved: u64,
     messages: u32,
@@ -64,15 +69,50 @@ impl Presence {
         let mut facts = self.entry.facts();
         facts.component.clone_from(&self.component);
         facts.state = State::Authorization;
+        drop(facts);
+        self.meter_from(Counted::default())
+    }
+
+    /// A session goes on that has been measured before: up to here, all of it was counted.
+    pub(crate) fn resume(&self, parked: &Parked, traffic: Traffic) -> Meter {
+        let usage = &parked.usage;
+        self.meter_from(Counted {
+            computed: parked.computed,
+            retrieved: retrieved(usage),
+            messages: usage.whole.messages,
+            traffic,
+        })
+    }
+
+    fn meter_from(&self, counted: Counted) -> Meter {
         Meter {
             metrics: Arc::clone(&self.operations.metrics),
             sessions: Arc::clone(&self.operations.sessions),
             entry: Arc::clone(&self.entry),
-            computed: Duration::ZERO,
-            retrieved: 0,
-            messages: 0,
-            traffic: Traffic::default(),
+            counted,
         }
+    }
+
+    /// The session has begun in another process, and goes on here in a component.
+    pub(crate) fn arrived(&mut self, digest: &str, luggage: &Luggage) {
+        let sessions = &self.operations.sessions;
+        let component = Some(sessions.shared(digest));
+        self.entry
+            .add_traffic(luggage.octets_in, luggage.octets_out);
+        let mut facts = self.entry.facts();
+        facts.component.clone_from(&component);
+        facts.state = State::Authorization;
+        let logins = &luggage.logins;
+        if let Some(user) = &logins.logged_in {
+            facts.log_in(sessions, logins.tenant.as_deref(), user);
+        }
+        drop(facts);
+        self.component = component;
+    }
+
+    /// Who can be kicked.
+    pub(crate) fn entry(&self) -> &Arc<Entry> {
+        &self.entry
     }
 
     /// A session is over, and its cell with it.
@@ -99,28 +139,6 @@ impl Drop for Presence {
 }
 
 impl Meter {
-    /// The session has begun in another process, where all of this was counted.
-    pub(crate) fn arrived(&mut self, luggage: &Luggage) {
-        let usage = &luggage.usage;
-        self.computed = luggage.computed;
-        self.retrieved = usage.whole.octets.saturating_add(usage.partial.octets);
-        self.messages = usage.whole.messages;
-        let mut facts = self.entry.facts();
-        let Some(user) = &luggage.logins.logged_in else {
-            return;
-        };
-        facts.user = Some(user.as_str().into());
-        if let Some(tenant) = luggage
-            .logins
-            .tenant
-            .as_deref()
-            .filter(|name| !name.is_empty())
-        {
-            facts.tenant = self.sessions.shared(tenant);
-        }
-        facts.state = State::Transaction;
-    }
-
     /// Who can be kicked.
     pub(crate) fn entry(&self) -> &Arc<Entry> {
         &self.entry
@@ -140,8 +158,8 @@ impl Meter {
     /// A call into the session is over.
     pub(crate) fn called(&mut self, session: &Session) {
         let computed = session.computed();
-        let call = computed.saturating_sub(self.computed);
-        self.computed = computed;
+        let call = computed.saturating_sub(self.counted.computed);
+        self.counted.computed = computed;
         self.metrics.calls.observe(call);
         let nanoseconds = u64::try_from(call.as_nanos()).unwrap_or(u64::MAX);
         self.entry.add_computed(nanoseconds);
@@ -163,28 +181,30 @@ impl Meter {
     /// A user of this tenant has logged in.
     pub(crate) fn login(&self, tenant: &str, user: &str) {
         let mut facts = self.entry.facts();
-        facts.user = Some(user.into());
-        if !tenant.is_empty() {
-            facts.tenant = self.sessions.shared(tenant);
-        }
-        facts.state = State::Transaction;
+        facts.log_in(&self.sessions, Some(tenant), user);
         self.metrics.login(&facts.tenant);
     }
 
     /// What has gone over the connection, and what of it were messages.
     pub(crate) fn count(&mut self, usage: &Usage, traffic: Traffic) {
-        let octets_in = traffic.octets_in - self.traffic.octets_in;
-        let octets_out = traffic.octets_out - self.traffic.octets_out;
-        self.traffic = traffic;
+        let counted = &mut self.counted;
+        let octets_in = traffic.octets_in - counted.traffic.octets_in;
+        let octets_out = traffic.octets_out - counted.traffic.octets_out;
+        counted.traffic = traffic;
         self.entry.add_traffic(octets_in, octets_out);
         self.metrics.received.inc_by(octets_in);
         self.metrics.sent.inc_by(octets_out);
-        let retrieved = usage.whole.octets.saturating_add(usage.partial.octets);
-        self.metrics.retrieved.inc_by(retrieved - self.retrieved);
-        self.retrieved = retrieved;
+        let retrieved = retrieved(usage);
+        self.metrics.retrieved.inc_by(retrieved - counted.retrieved);
+        counted.retrieved = retrieved;
         let messages = usage.whole.messages;
-        let more = messages - self.messages;
+        let more = messages - counted.messages;
         self.metrics.retrieved_messages.inc_by(more.into());
-        self.messages = messages;
+        counted.messages = messages;
     }
+}
+
+/// Octets of messages that the component was given.
+fn retrieved(usage: &Usage) -> u64 {
+    usage.whole.octets.saturating_add(usage.partial.octets)
 }

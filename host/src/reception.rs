@@ -5,6 +5,8 @@
 
 mod adopt;
 mod arrival;
+mod asleep;
+mod setting;
 mod underway;
 
 use std::{sync::Arc, time::Duration};
@@ -20,10 +22,10 @@ use crate::{
     },
     cells::Cells,
     config::{Config, Listener, ListenerTls},
-    connection::{self, Connection, Finish, Outcome, Passport, Plain, Served, Stream},
+    connection::{Connection, Finish, Outcome, Plain, Served, Stream},
     counter::{Counter, Offer, challenge},
     end::{self, End, Origin, SessionIds},
-    login::{self, Circumstances, SessionLogin, Watch, delay::Delays},
+    login::{Watch, delay::Delays},
     operations::Operations,
     presence::Presence,
     record::{Recorder, Shelf},
@@ -38,8 +40,8 @@ use crate::{
     tls::{self, Accepted, Tls},
 };
 
-use self::arrival::Arrival;
-pub(crate) use self::underway::Underway;
+pub(crate) use self::asleep::Asleep;
+use self::{arrival::Arrival, setting::Setting, underway::Underway};
 
 /// What all connections share.
 pub(crate) struct Reception {
@@ -111,9 +113,9 @@ impl Reception {
     pub(crate) async fn receive(
         &self,
         arrival: Box<Arrival>,
-        listener: &Listener,
+        listener: &Arc<Listener>,
         stop: &Stop,
-    ) -> Option<Underway> {
+    ) -> Option<Asleep> {
         let counter = Counter::of(self.tenants.load_full(), listener.tenant.as_deref());
         let (stream, mut story) = match self.begin_story(arrival, &counter) {
             Ok(begun) => begun,
@@ -127,13 +129,11 @@ impl Reception {
             story.close(&end);
             return None;
         }
-        let may_send_password = listener.plaintext_login.allows(story.origin.peer.ip());
-        let may_start_tls = listener.tls == ListenerTls::Stls && self.tls.is_some();
-        let offer = Offer::in_the_clear(listener, may_send_password, may_start_tls);
+        let offer = self.offer_in_the_clear(listener, &story.origin);
         match Box::pin(self.begin(stream, offer, &counter, stop, &mut story)).await {
             Ok(begun) => {
-                let underway = Underway::new(begun, story, counter);
-                Box::pin(self.go_on(underway, stop)).await
+                let underway = Underway::new(begun, story, counter, Arc::clone(listener));
+                Box::pin(self.serve(underway, stop)).await
             }
             Err(end) => {
                 story.close(&end);
@@ -244,28 +244,18 @@ impl Reception {
         stop: &Stop,
         story: &mut Story,
     ) -> Result<Begun<S>, End> {
-        let limits = self.connection_limits(story, &offer);
-        let channel = counter.channel(story, &offer);
-        let facts = self.facts(counter, &channel, &offer);
-        let passport = offer.listener.map(|listener| Passport {
-            listener,
-            since: story.since,
-            challenge: facts.challenge.clone(),
-        });
-        let login = self.login(counter, channel, offer);
+        let Setting {
+            limits,
+            facts,
+            passport,
+            login,
+        } = self.setting(story, offer, counter);
         let watch = login.watch();
         let recorder = self.recorder(counter, story, &facts);
         let login = Recorder::witness(recorder.as_ref(), Box::new(login));
         let surroundings = Surroundings {
-            house: Arc::clone(&self.house),
-            tenants: Arc::clone(&counter.tenants),
-            policy: Arc::clone(counter.policy()),
-            is_undecided: counter.is_undecided(),
-            terms: counter.policy().terms.clone(),
-            facts,
-            watch: watch.clone(),
-            id: story.origin.session,
             recorder,
+            ..self.surroundings(counter, facts, &watch, story.origin.session)
         };
         let take = Box::pin(Seat::take(login, surroundings));
         let seat = tokio::select! {
@@ -278,28 +268,6 @@ impl Reception {
         let watched = watch.clone();
         let connection = Connection::new(stream, seat, watched, origin, limits, meter, passport);
         Ok(Begun { connection, watch })
-    }
-
-    fn connection_limits(&self, story: &mut Story, offer: &Offer) -> connection::Limits {
-        connection::Limits {
-            line_octets: self.limits.line_octets,
-            input_octets: self.limits.input_octets,
-            idle: self.timeouts.idle,
-            login: story.since + self.timeouts.login,
-            write: self.timeouts.write,
-            hibernate: self.hibernate,
-            may_start_tls: offer.may_start_tls,
-            is_greeted: story.greet(),
-        }
-    }
-
-    fn login(&self, counter: &Counter, channel: login::Channel, offer: Offer) -> SessionLogin {
-        let circumstances = Circumstances {
-            protection: offer.protection,
-            delays: self.delays.clone(),
-            metrics: Some(Arc::clone(&self.operations.metrics)),
-        };
-        SessionLogin::under(counter.realms(), channel, circumstances)
     }
 
     /// Who records the session, if anybody does. Whose it is may not be known yet.
@@ -318,30 +286,6 @@ impl Reception {
             recorder.decide(policy.is_recorded);
         }
         Some(recorder)
-    }
-
-    /// The facts that the component is told of a channel.
-    fn facts(
-        &self,
-        counter: &Counter,
-        channel: &login::Channel,
-        offer: &Offer,
-    ) -> sandbox::Connection {
-        let policy = counter.policy();
-        sandbox::Connection {
-            banner: policy.greeting.clone(),
-            challenge: channel
-                .challenge
-                .as_ref()
-                .map(|challenge| challenge.as_str().to_owned()),
-            tls: offer.protection.is_some(),
-            may_start_tls: offer.may_start_tls,
-            may_login: channel.password,
-            mechanisms: channel.mechanisms.iter().map(ToString::to_string).collect(),
-            announce: login::announce_before_login(&policy.announce, &*counter.realms()),
-            max_bad_commands: self.limits.bad_commands,
-            max_bad_commands_after_login: self.limits.bad_commands_after_login,
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Speaks no POP3 and owns no socket; `connection.rs` makes the calls. How a session gets from one
 //! place to another is in `moves.rs`.
 
+mod berth;
 mod moves;
 mod surroundings;
 
@@ -10,6 +11,7 @@ use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 
+pub(crate) use self::berth::Berth;
 use crate::{
     capability::Login,
     cells::{Cells, Room},
@@ -17,7 +19,7 @@ use crate::{
     login::Watch,
     record::{self, Recorder},
     rollout::{Generation, Member, Rollout},
-    sandbox::{Connection, Error, Parked, Sandbox, Session, Step, Terms, Usage},
+    sandbox::{Connection, Error, Parked, Sandbox, Session, Step, Usage},
     slow_lane::SlowLane,
     takeover::Departures,
     tenant::{SessionPolicy, Tenants},
@@ -46,7 +48,7 @@ pub(crate) struct Surroundings {
     /// Whether the login will say whose user it is.
     pub(crate) is_undecided: bool,
     /// What its cells may use up, and who is charged.
-    pub(crate) terms: Terms,
+    pub(crate) payer: Arc<SessionPolicy>,
     pub(crate) facts: Connection,
     pub(crate) watch: Watch,
     pub(crate) id: SessionId,

@@ -147,9 +147,9 @@ impl Server {
         let permit = Arc::clone(&self.gate.permits).try_acquire_owned().ok()?;
         let peer = arrived.luggage.peer.ip().to_canonical();
         let place = self.gate.addresses.admit(peer)?;
-        let underway = self.gate.reception.adopt(arrived, &listener).await?;
+        let asleep = self.gate.reception.adopt(arrived, &listener).await?;
         let counted = self.gate.count(permit, place);
-        Some(Guest { underway, counted })
+        Some(Guest { asleep, counted })
     }
 
     /// The addresses that are listened on, with the ports that the system chose.
@@ -203,7 +203,7 @@ impl Server {
         if is_retired {
             let connections = &gate.connections;
             info!(
-                sessions = connections.len(),
+                sessions = operations.sessions.len(),
                 "draining: another process serves"
             );
             connections.close();
@@ -226,6 +226,7 @@ fn shared(config: &Config, sockets: &[std::net::TcpListener]) -> io::Result<Sock
         addresses: config.listeners.iter().map(|one| one.address).collect(),
         descriptors: descriptors.collect::<io::Result<_>>()?,
         metrics: None,
+        watchdog: None,
     })
 }
 

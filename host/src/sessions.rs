@@ -222,6 +222,17 @@ impl Sessions {
     }
 }
 
+impl Facts {
+    /// A user of this tenant has logged in.
+    pub(crate) fn log_in(&mut self, sessions: &Sessions, tenant: Option<&str>, user: &str) {
+        self.user = Some(user.into());
+        if let Some(tenant) = tenant.filter(|name| !name.is_empty()) {
+            self.tenant = sessions.shared(tenant);
+        }
+        self.state = State::Transaction;
+    }
+}
+
 impl Entry {
     /// Resolves when the operator wants the session to end. Until then it wakes up who waits for it
     /// whenever the session is nudged.
@@ -231,8 +242,12 @@ impl Entry {
         }
     }
 
+    /// The client's end of the connection.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
     /// Whose entry it is.
-    #[cfg(test)]
     pub(crate) fn id(&self) -> SessionId {
         self.id
     }
@@ -244,8 +259,10 @@ impl Entry {
 
     /// Has the session look whether it should be somewhere else: in no cell, or in another one.
     pub(crate) fn nudge(&self) {
-        self.is_nudged.store(true, Ordering::SeqCst);
-        self.wake();
+        // If it has not looked since the last time, it was woken up for that.
+        if !self.is_nudged.swap(true, Ordering::SeqCst) {
+            self.wake();
+        }
     }
 
     fn wake(&self) {

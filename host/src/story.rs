@@ -49,12 +49,6 @@ impl Story {
         }
     }
 
-    /// So much has gone over it in another process, which has greeted the client.
-    pub(crate) fn begun(&mut self, traffic: Traffic) {
-        self.traffic = traffic;
-        self.is_greeted = true;
-    }
-
     /// TLS protects the connection from here on.
     pub(crate) fn secured(&mut self, words: String) {
         self.origin.channel = end::Channel::Tls;

@@ -33,7 +33,7 @@ impl<S: Stream> Connection<S> {
         let room = self.seat.park().await?;
         self.note_move();
         drop(room);
-        let Some((luggage, connection, lock)) = self.pack() else {
+        let Some((luggage, connection, lock)) = self.pack_up() else {
             return Ok(());
         };
         let (fate, decided) = oneshot::channel();
@@ -52,7 +52,7 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    fn pack(&self) -> Option<(Luggage, OwnedFd, Option<OwnedFd>)> {
+    fn pack_up(&self) -> Option<(Luggage, OwnedFd, Option<OwnedFd>)> {
         let passport = self.passport.as_ref()?;
         let connection = self.stream.socket()?.try_clone_to_owned().ok()?;
         let parked = self.seat.parked()?;
@@ -81,23 +81,5 @@ impl<S: Stream> Connection<S> {
             lease,
         };
         Some((luggage, connection, lock))
-    }
-}
-
-/// A connection that another process had.
-pub(crate) struct Resumed {
-    /// How long the client has been silent.
-    pub(crate) silence: std::time::Duration,
-    pub(crate) is_logged_in: bool,
-}
-
-impl<S: Stream> Connection<S> {
-    /// The connection goes on where it was in another process.
-    pub(crate) fn resume(mut self: Box<Self>, resumed: &Resumed) -> Box<Self> {
-        let silent_since = Instant::now().checked_sub(resumed.silence);
-        self.last_progress = silent_since.unwrap_or(self.last_progress);
-        self.is_login_logged = resumed.is_logged_in;
-        self.is_resumed = true;
-        self
     }
 }

@@ -1,21 +1,38 @@
 //! A connection that sleeps: all that is left of it is a value, until somebody has it served again.
 
-use std::{
-    os::fd::BorrowedFd,
-    task::{Context, Poll, Waker},
-};
+use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
-use super::{Connection, Last, Stream};
-use crate::{end::End, sessions::Entry, stop::Stop};
+use super::{Connection, Last, Stream, Traffic};
+use crate::{end::End, seat::Seat, sessions::Entry, stop::Stop};
+
+/// What is left of a connection that sleeps.
+pub(crate) struct Sleeping<S> {
+    pub(crate) stream: S,
+    pub(crate) seat: Seat,
+    pub(crate) traffic: Traffic,
+    pub(crate) last_progress: Instant,
+    /// When it has to be served, whatever the client says.
+    pub(crate) wakes_at: Instant,
+}
+
+/// What a connection had come to before it slept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    pub(crate) traffic: Traffic,
+    /// When the client last did something.
+    pub(crate) last_progress: Instant,
+    /// Nobody can watch over it.
+    pub(crate) is_sleepless: bool,
+}
 
 impl<S: Stream> Connection<S> {
-    /// Whether it may sleep: its session is in no cell, its socket is all that there is
-    /// to it, and nobody wants it.
+    /// Whether it may sleep: its session is in no cell, with nothing under way, its socket is all
+    /// that there is to it, and nobody wants it.
     pub(super) fn can_sleep(&self) -> bool {
         let is_free = !self.is_sleepless && !self.entry().is_wanted();
-        is_free && self.seat.is_parked() && self.socket().is_some()
+        is_free && self.seat.is_at_rest() && self.input.len() == 0 && self.stream.socket().is_some()
     }
 
     /// The dialogue, with the socket watched meanwhile.
@@ -42,23 +59,37 @@ impl<S: Stream> Connection<S> {
         self.stream.lie_down().map_err(|error| End::from(&error))
     }
 
-    /// Nobody can watch over it: it does not sleep any more.
-    pub(crate) fn stay_awake(&mut self) {
-        self.is_sleepless = true;
-    }
-
-    /// What the client says comes out of here. Behind TLS that can not be told.
-    pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.stream.socket()
-    }
-
-    /// When it has to be served, whatever the client says.
-    pub(crate) fn wakes_at(&self) -> Instant {
-        self.deadline().0
-    }
-
-    /// Who can be kicked.
-    pub(crate) fn entry(&self) -> &Entry {
+    fn entry(&self) -> &Entry {
         self.meter.entry()
+    }
+
+    /// What is to be kept of it while it sleeps. What has happened on it has been counted.
+    pub(crate) fn pack(self) -> Sleeping<S> {
+        let wakes_at = self.deadline().0;
+        let Self {
+            stream,
+            seat,
+            traffic,
+            last_progress,
+            ..
+        } = self;
+        Sleeping {
+            stream,
+            seat,
+            traffic,
+            last_progress,
+            wakes_at,
+        }
+    }
+
+    /// The connection goes on that it was, here or in another process. Where nobody can watch over
+    /// it, it does not sleep again.
+    pub(crate) fn resume(mut self: Box<Self>, before: Before) -> Box<Self> {
+        self.traffic = before.traffic;
+        self.last_progress = before.last_progress;
+        self.is_sleepless = before.is_sleepless;
+        self.is_login_logged = self.seat.is_logged_in();
+        self.is_resumed = true;
+        self
     }
 }

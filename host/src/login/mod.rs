@@ -159,6 +159,28 @@ pub struct Circumstances {
 /// [`max_refused`](LoginContext::max_refused) failures too.
 pub struct SessionLogin(Arc<Session>);
 
+/// What one connection has claimed, and what it holds by that.
+#[derive(Default)]
+pub(crate) struct Claims {
+    record: Record,
+    /// Held until the connection is over.
+    place: Option<Arc<Place>>,
+}
+
+impl Claims {
+    /// What was claimed in another process of this server.
+    pub(crate) fn elsewhere(record: Record) -> Self {
+        let place = None;
+        Self { record, place }
+    }
+
+    /// Whose user has logged in, if it is a tenant's.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        let tenant = self.record.tenant.as_deref();
+        tenant.filter(|name| !name.is_empty())
+    }
+}
+
 /// A connection as far as logins are concerned; its exchanges share it.
 struct Session {
     realms: Arc<dyn Realms>,
@@ -192,9 +214,10 @@ impl SessionLogin {
         Self(watch.session())
     }
 
-    /// What was claimed on this connection in another process of this server.
-    pub(crate) fn remember(&self, record: Record) {
-        *self.0.record() = record;
+    /// What was claimed on this connection, here or in another process of this server.
+    pub(crate) fn remember(&self, claims: Claims) {
+        *self.0.record() = claims.record;
+        *self.0.place() = claims.place;
     }
 
     /// Counts a user who has logged in in another process of this server; `None` if there is no room

@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::Session;
+use super::{Claims, Session};
 use crate::{
     capability::Refusal,
     log::{MAX_ESCAPED_OCTETS, escape},
@@ -164,6 +164,15 @@ impl Watch {
 
     pub(super) fn session(&self) -> Arc<Session> {
         Arc::clone(&self.0)
+    }
+
+    /// What has been claimed up to now, and what is held by that, for another view of the same
+    /// connection. Here nothing is left of it.
+    pub(crate) fn claims(&self) -> Claims {
+        Claims {
+            record: std::mem::take(&mut *self.0.record()),
+            place: self.0.place().take(),
+        }
     }
 
     /// What has happened up to now.

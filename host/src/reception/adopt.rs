@@ -7,15 +7,15 @@ use std::{io, net::TcpStream, os::fd::OwnedFd, sync::Arc};
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{Begun, Reception, Underway};
+use super::{Asleep, Reception, setting::Setting};
 use crate::{
     auth::challenge::Challenge,
     capability::{Grant, Lease},
-    config::{Listener, ListenerTls},
-    connection::{Connection, Passport, Plain, Resumed, Traffic},
-    counter::{Counter, Offer},
+    config::Listener,
+    connection::{Before, Plain, Traffic},
+    counter::Counter,
     end::{self, Origin, SessionId},
-    login::{Record, SessionLogin},
+    login::{Claims, Record, SessionLogin},
     presence::Presence,
     sandbox::{self, Parked},
     seat::{Seat, Surroundings},
@@ -42,10 +42,10 @@ enum Unfit {
 impl Reception {
     /// Makes ready to serve a connection of another process; `None`, and the log says why, if it
     /// has to stay there.
-    pub(crate) async fn adopt(&self, arrived: Arrived, listener: &Listener) -> Option<Underway> {
+    pub(crate) async fn adopt(&self, arrived: Arrived, listener: &Arc<Listener>) -> Option<Asleep> {
         let session = arrived.luggage.session.clone();
         match self.make_ready(arrived, listener).await {
-            Ok(underway) => Some(underway),
+            Ok(asleep) => Some(asleep),
             Err(cause) => {
                 info!(session, %cause, "a session stays in the process that has it");
                 None
@@ -53,69 +53,70 @@ impl Reception {
         }
     }
 
-    async fn make_ready(&self, arrived: Arrived, listener: &Listener) -> Result<Underway, Unfit> {
+    async fn make_ready(
+        &self,
+        arrived: Arrived,
+        listener: &Arc<Listener>,
+    ) -> Result<Asleep, Unfit> {
         let Arrived {
             luggage,
             connection,
             lock,
         } = arrived;
         let stream = stream(connection)?;
-        let origin = origin(&luggage).ok_or(Unfit::Id)?;
+        let session = SessionId::parse(&luggage.session).ok_or(Unfit::Id)?;
         let counter = Counter::of(self.tenants.load_full(), listener.tenant.as_deref());
-        let mut story = self.story(&luggage, &origin);
-        let may_start_tls = listener.tls == ListenerTls::Stls && self.tls.is_some();
-        let may_send_password = listener.plaintext_login.allows(origin.peer.ip());
-        let offer = Offer::in_the_clear(listener, may_send_password, may_start_tls);
-        let limits = self.connection_limits(&mut story, &offer);
-        let channel = counter.channel(&story, &offer);
-        let facts = self.facts(&counter, &channel, &offer);
-        let passport = Passport {
-            listener: listener.address,
-            since: story.since,
-            challenge: facts.challenge.clone(),
-        };
-        let login = self.login(&counter, channel, offer);
-        let watch = login.watch();
-        let (policy, grant) = self.claims(&luggage, lock, &counter, &login).await?;
-        let surroundings = Surroundings {
-            house: Arc::clone(&self.house),
-            tenants: Arc::clone(&counter.tenants),
-            terms: policy.terms.clone(),
-            policy,
-            is_undecided: counter.is_undecided(),
+        let mut story = self.story(&luggage, session);
+        let offer = self.offer_in_the_clear(listener, &story.origin);
+        let Setting {
+            limits,
             facts,
-            watch: watch.clone(),
-            id: origin.session,
-            recorder: None,
+            login,
+            ..
+        } = self.setting(&mut story, offer, &counter);
+        let (policy, grant) = self.claims(&luggage, lock, &counter, &login).await?;
+        let watch = login.watch();
+        let surroundings = Surroundings {
+            payer: Arc::clone(&policy),
+            policy,
+            ..self.surroundings(&counter, facts, &watch, session)
         };
         let seat = Seat::arrive(parked(&luggage, grant), surroundings).await?;
-        let mut meter = story.presence.meter(seat.component());
-        meter.arrived(&luggage);
-        let resumed = Resumed {
-            silence: luggage.silence,
-            is_logged_in: luggage.is_logged_in,
-        };
-        let watched = watch.clone();
-        let passport = Some(passport);
-        let connection = Connection::new(stream, seat, watched, origin, limits, meter, passport);
-        let connection = connection.resume(&resumed);
-        let begun = Begun { connection, watch };
-        Ok(Underway::new(begun, story, counter))
+        story.presence.arrived(seat.component(), &luggage);
+        let before = before(&luggage);
+        Ok(Asleep {
+            stream,
+            berth: seat.pack().ok_or(sandbox::Error::Lost)?,
+            claims: watch.claims(),
+            counter,
+            listener: Arc::clone(listener),
+            presence: story.presence,
+            local: luggage.local,
+            challenge: story.challenge,
+            since: story.since,
+            before,
+            // It is served before it sleeps again.
+            wakes_at: before.last_progress + limits.idle,
+        })
     }
 
     /// What has happened on the connection.
-    fn story(&self, luggage: &Luggage, origin: &Origin) -> Story {
+    fn story(&self, luggage: &Luggage, session: SessionId) -> Story {
         let challenge = luggage.challenge.clone();
         let challenge = challenge.map(Challenge::of_another_process);
         let now = Instant::now();
         let since = now.checked_sub(luggage.age).unwrap_or(now);
-        let presence = Presence::new(&self.operations, origin);
-        let mut story = Story::new(origin.clone(), since, challenge, presence);
-        story.begun(Traffic {
-            octets_in: luggage.octets_in,
-            octets_out: luggage.octets_out,
-        });
-        story
+        let tenant = luggage.logins.tenant.as_deref();
+        let origin = Origin {
+            session,
+            peer: luggage.peer,
+            local: luggage.local,
+            channel: end::Channel::new(luggage.peer, false),
+            tls: None,
+            tenant: tenant.filter(|name| !name.is_empty()).map(Into::into),
+        };
+        let presence = Presence::new(&self.operations, &origin);
+        Story::new(origin, since, challenge, presence)
     }
 
     /// What was claimed on the connection, and what it holds by that.
@@ -126,7 +127,7 @@ impl Reception {
         counter: &Counter,
         login: &SessionLogin,
     ) -> Result<(Arc<SessionPolicy>, Option<Grant>), Unfit> {
-        login.remember(Record::from(&luggage.logins));
+        login.remember(Claims::elsewhere(Record::from(&luggage.logins)));
         let Some(user) = &luggage.logins.logged_in else {
             return Ok((Arc::clone(counter.policy()), None));
         };
@@ -153,17 +154,16 @@ fn stream(connection: OwnedFd) -> io::Result<Plain> {
     Ok(Plain::Asleep(socket))
 }
 
-fn origin(luggage: &Luggage) -> Option<Origin> {
-    let tenant = luggage.logins.tenant.as_deref();
-    let tenant = tenant.filter(|name| !name.is_empty());
-    Some(Origin {
-        session: SessionId::parse(&luggage.session)?,
-        peer: luggage.peer,
-        local: luggage.local,
-        channel: end::Channel::new(luggage.peer, false),
-        tls: None,
-        tenant: tenant.map(Into::into),
-    })
+fn before(luggage: &Luggage) -> Before {
+    let now = Instant::now();
+    Before {
+        traffic: Traffic {
+            octets_in: luggage.octets_in,
+            octets_out: luggage.octets_out,
+        },
+        last_progress: now.checked_sub(luggage.silence).unwrap_or(now),
+        is_sleepless: false,
+    }
 }
 
 fn parked(luggage: &Luggage, maildrop: Option<Grant>) -> Parked {

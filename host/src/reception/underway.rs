@@ -1,68 +1,97 @@
-//! A connection whose session has begun, as a value: nobody serves it at the moment.
+//! A connection whose session has begun, while somebody serves it.
 
-use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
-use tokio::time::Instant;
-
-use super::{Begun, Reception, dialogue};
+use super::{Asleep, Begun, Reception, dialogue};
 use crate::{
-    connection::{Finish, Plain},
+    config::Listener,
+    connection::{Before, Finish, Plain, Sleeping},
     counter::Counter,
-    end::End,
+    end::{End, Origin},
     sandbox,
-    sessions::Entry,
     stop::Stop,
     story::Story,
 };
 
-/// A connection that can be gone on with: one that is new, that sleeps, or that another process had.
+/// A connection without TLS that can be gone on with.
 pub(crate) struct Underway {
     begun: Begun<Plain>,
     story: Story,
     counter: Counter,
+    listener: Arc<Listener>,
 }
 
 impl Underway {
-    pub(super) fn new(begun: Begun<Plain>, story: Story, counter: Counter) -> Self {
+    pub(super) fn new(
+        begun: Begun<Plain>,
+        story: Story,
+        counter: Counter,
+        listener: Arc<Listener>,
+    ) -> Self {
         Self {
             begun,
             story,
             counter,
+            listener,
         }
     }
 
-    /// What the client says comes out of here.
-    pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.begun.connection.socket()
-    }
-
-    /// When it has to be served, whatever the client says.
-    pub(crate) fn wakes_at(&self) -> Instant {
-        self.begun.connection.wakes_at()
-    }
-
-    /// Who can be kicked.
-    pub(crate) fn entry(&self) -> &Entry {
-        self.begun.connection.entry()
-    }
-
-    /// Nobody can watch over it: it does not sleep any more.
-    pub(crate) fn stay_awake(&mut self) {
-        self.begun.connection.stay_awake();
+    /// What is kept of it while it sleeps; its story if there is no session to be kept.
+    fn pack(self) -> Result<Asleep, Box<Story>> {
+        let Begun { connection, watch } = self.begun;
+        let Sleeping {
+            stream,
+            seat,
+            traffic,
+            last_progress,
+            wakes_at,
+        } = connection.pack();
+        let Some(berth) = seat.pack() else {
+            return Err(Box::new(self.story));
+        };
+        let Story {
+            origin: Origin { local, .. },
+            since,
+            challenge,
+            presence,
+            ..
+        } = self.story;
+        Ok(Asleep {
+            stream,
+            berth,
+            claims: watch.claims(),
+            counter: self.counter,
+            listener: self.listener,
+            presence,
+            local,
+            challenge,
+            since,
+            before: Before {
+                traffic,
+                last_progress,
+                is_sleepless: false,
+            },
+            wakes_at,
+        })
     }
 }
 
 impl Reception {
     /// Serves a connection until it ends, and writes its summary line, or until it sleeps.
-    pub(crate) async fn go_on(&self, underway: Underway, stop: &Stop) -> Option<Underway> {
+    pub(crate) async fn serve(&self, underway: Underway, stop: &Stop) -> Option<Asleep> {
         let Underway {
             begun,
             mut story,
             counter,
+            listener,
         } = underway;
         let finish = match Box::pin(dialogue(begun, stop, &mut story)).await {
             Ok(finish) => finish,
-            Err(asleep) => return Some(Underway::new(asleep, story, counter)),
+            Err(begun) => {
+                let asleep = Underway::new(begun, story, counter, listener).pack();
+                let lost = |story: Box<Story>| story.close(&End::from(sandbox::Error::Lost));
+                return asleep.map_err(lost).ok();
+            }
         };
         let end = match (finish, &self.tls) {
             (Finish::End(end), _) => end,

@@ -133,7 +133,7 @@ impl Seat {
             let most = policy.terms.budget.most_memory();
             return Err(Error::Limit(Limit::TenantMemory(most)).into());
         }
-        self.surroundings.terms = policy.terms.clone();
+        self.surroundings.payer = Arc::clone(&policy);
         if session.version().is_same(target.version()) {
             self.surroundings.policy = policy;
             self.join(target);

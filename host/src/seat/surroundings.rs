@@ -36,13 +36,12 @@ impl Surroundings {
         let version = Arc::clone(generation.version());
         let Self {
             house,
-            terms,
+            payer,
             facts,
             ..
         } = self;
-        let session = house
-            .sandbox
-            .session_in(version, terms.clone(), login, facts);
+        let terms = payer.terms.clone();
+        let session = house.sandbox.session_in(version, terms, login, facts);
         session.await
     }
 
@@ -62,13 +61,13 @@ impl Surroundings {
         let login = self.login();
         let Self {
             house,
-            terms,
+            payer,
             facts,
             ..
         } = self;
-        let session = house
-            .sandbox
-            .resume_in(version, terms.clone(), login, parked, facts);
+        let terms = payer.terms.clone();
+        let sandbox = &house.sandbox;
+        let session = sandbox.resume_in(version, terms, login, parked, facts);
         session.await
     }
 }

@@ -23,14 +23,14 @@ use crate::{
     dormitory::{Dormitory, Sleeper, Waking},
     lanes::{Loads, Ride},
     metrics::Refused,
-    reception::{Reception, Underway},
+    reception::{Asleep, Reception},
     sessions::Entry,
     stop::Stop,
 };
 
 /// A connection whose session has begun, while nobody serves it.
 pub(super) struct Guest {
-    pub(super) underway: Underway,
+    pub(super) asleep: Asleep,
     pub(super) counted: Counted,
 }
 
@@ -98,19 +98,20 @@ impl Gate {
         let gone_on = async move {
             let _ride = ride;
             drop(waking);
-            let Guest { underway, counted } = *guest;
-            let underway = task.reception.go_on(underway, &task.stop).await;
-            task.lay_down(underway, counted);
+            let Guest { asleep, counted } = *guest;
+            let underway = task.reception.wake(asleep);
+            let asleep = Box::pin(task.reception.serve(underway, &task.stop)).await;
+            task.lay_down(asleep, counted);
         };
         self.connections.spawn_on(gone_on, &handle);
     }
 
     /// Has somebody watch over a connection that sleeps.
-    fn lay_down(self: &Arc<Self>, underway: Option<Underway>, counted: Counted) {
-        let Some(underway) = underway else { return };
-        let guest = Box::new(Guest { underway, counted });
+    fn lay_down(self: &Arc<Self>, asleep: Option<Asleep>, counted: Counted) {
+        let Some(asleep) = asleep else { return };
+        let guest = Box::new(Guest { asleep, counted });
         if let Err(mut guest) = self.dormitory.lie_down(guest) {
-            guest.underway.stay_awake();
+            guest.asleep.stay_awake();
             self.go_on(guest, None);
         }
     }
@@ -120,7 +121,8 @@ impl Gate {
         let Self {
             connections, stop, ..
         } = &**self;
-        info!(sessions = connections.len(), "shutting down");
+        let sessions = &self.reception.operations.sessions;
+        info!(sessions = sessions.len(), "shutting down");
         stop.begin();
         for guest in self.dormitory.close() {
             self.go_on(guest, None);
@@ -128,7 +130,7 @@ impl Gate {
         connections.close();
         if timeout(grace, connections.wait()).await.is_err() {
             warn!(
-                sessions = connections.len(),
+                sessions = sessions.len(),
                 "sessions that did not end in time are cut off"
             );
             stop.abort.cancel();
@@ -158,22 +160,22 @@ impl Gate {
             return info!(%rip, "too many connections from this address");
         };
         let counted = self.count(permit, place);
-        let underway = self.reception.receive(arrival, &listener, &self.stop);
-        let underway = underway.await;
-        self.lay_down(underway, counted);
+        let received = self.reception.receive(arrival, &listener, &self.stop);
+        let asleep = received.await;
+        self.lay_down(asleep, counted);
     }
 }
 
 impl Sleeper for Guest {
     fn entry(&self) -> &Entry {
-        self.underway.entry()
+        self.asleep.entry()
     }
 
     fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.underway.socket()
+        self.asleep.socket()
     }
 
     fn deadline(&self) -> Instant {
-        self.underway.wakes_at().into_std()
+        self.asleep.wakes_at().into_std()
     }
 }
