@@ -46,6 +46,9 @@ const PROBES: usize = 16;
 /// Parked sessions of the first measurement: what the server needs once is in it.
 const FEW: usize = 1_000;
 
+/// How long a session may wait while others connect, log in or are moved.
+const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// How often the time of a wake-up is taken.
 const WAKES: usize = 300;
 
@@ -81,7 +84,7 @@ impl Site {
         socket.bind((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
         let socket = socket.listen(4096).unwrap().into_std().unwrap();
         let address = socket.local_addr().unwrap();
-        let config = config(address);
+        let config = config(address, sessions);
         let services = services(&config, sessions + PROBES);
         let server = Server::new(&config, vec![socket], services).unwrap();
         let operations = server.operations();
@@ -133,14 +136,18 @@ impl Site {
     }
 }
 
-fn config(address: SocketAddr) -> Config {
+fn config(address: SocketAddr, sessions: usize) -> Config {
     let users = Users::PasswdFile("unused".into());
     let mailbox = popcell::config::Mailbox::new("/unused/%u".parse().unwrap());
     let mut config = Config::new(vec![Listener::new(address)], users, mailbox);
-    config.limits.connections = 100_000;
-    config.limits.connections_per_address = 100_000;
+    // One that has said QUIT may still be counted when the next one comes.
+    let connections = u32::try_from(sessions + 2 * PROBES).unwrap();
+    config.limits.connections = connections;
+    config.limits.connections_per_address = connections;
     config.sandbox.hibernate_after = Some(Duration::from_millis(20));
-    config.timeouts.login = Duration::from_secs(600);
+    // Nobody is to end because the others take their time.
+    config.timeouts.login = PATIENCE;
+    config.timeouts.idle = PATIENCE;
     config
 }
 

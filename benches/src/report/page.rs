@@ -14,7 +14,7 @@ differ between machines, and rates and latencies show what else the machine was 
 **The floor** is the least that a server on tokio can do: it answers `+OK` or sends what was prepared, and
 knows no protocol, no user and no file. *to floor* says how many times its CPU a server needs, *goal* how
 many Popcell is to need at most. **memory** is the proportional set size (PSS) of the process tree for each
-connection: what is more than without them.
+connection, from a quarter of them to all: what a server needs once is not in it.
 
 **What the sandbox costs** is the difference to *native*: the same host with the same session, compiled into it and
 called straight (`engine = \"native\"` of the feature `native-session`, which no product has). The goal is 10 % or less

@@ -1,6 +1,6 @@
 //! User memory of connections that do nothing.
 //!
-//! The difference to the same server without them, which has served some already.
+//! The difference between the same server with all of them and with a part of them.
 
 use super::{Effort, Error};
 use crate::{
@@ -11,8 +11,9 @@ use crate::{
     target::{Mail, Target},
 };
 
-/// Connections that come and go first, for what a server keeps once it has had some.
-const WARM: usize = 32;
+/// What part of the connections is there when memory is measured first: whatever a server needs once, or keeps
+/// because it has had many at a time, it has by then.
+const FIRST: usize = 4;
 
 /// How far a connection has got.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,9 +33,9 @@ pub(super) async fn run(
         .idle
         .min(target.most_connections)
         .min(mail.shape.users);
-    let open = async |connections: usize| -> Result<Vec<Client>, Error> {
-        let mut open = Vec::new();
-        for client in 0..connections {
+    let mut open = Vec::new();
+    let fill = async |open: &mut Vec<Client>, until: usize| -> Result<u64, Error> {
+        for client in open.len()..until {
             let mut connection = target.door(protection, client)?.enter().await?;
             if stage == Stage::LoggedIn {
                 connection.log_in(&mail.kind.user(client)).await?;
@@ -42,19 +43,15 @@ pub(super) async fn run(
             open.push(connection);
         }
         target.tree.settle().await?;
-        Ok(open)
+        memory::pss(target.tree).map_err(Error::from)
     };
-    for connection in open(WARM.min(connections)).await? {
-        connection.quit().await?;
-    }
-    target.tree.settle().await?;
-    let before = memory::pss(target.tree)?;
-    let open = open(connections).await?;
-    let after = memory::pss(target.tree)?;
+    let first = connections / FIRST;
+    let before = fill(&mut open, first).await?;
+    let after = fill(&mut open, connections).await?;
     let more = after.saturating_sub(before);
     Ok(Sample {
-        units: open.len() as u64,
-        kib: Some(more as f64 / open.len().max(1) as f64),
+        units: (connections - first) as u64,
+        kib: Some(more as f64 / (connections - first).max(1) as f64),
         ..Sample::default()
     })
 }
