@@ -58,8 +58,12 @@ impl Names {
         let Some((folder, [first, second])) = self.parts(index, snapshot) else {
             return CString::default();
         };
-        let path = [folder.prefix(), first, second].concat();
-        // Neither has a NUL: the one was a file's name, the other is printable.
+        let parts = [folder.prefix(), first, second];
+        let octets = parts.iter().map(|part| part.len()).sum::<usize>();
+        // With the NUL: it is done for every message.
+        let mut path = Vec::with_capacity(octets + 1);
+        parts.iter().for_each(|part| path.extend_from_slice(part));
+        // None has a NUL: a name is a file's, a unique id printable.
         CString::new(path).unwrap_or_default()
     }
 

@@ -50,6 +50,8 @@ pub(super) struct Reader {
     at: u64,
     /// Octets on the wire that are still to come, if the file is what was announced.
     left: u64,
+    /// What was read last was all that there was: nothing has to be looked for behind it.
+    is_at_end: bool,
 }
 
 impl Reader {
@@ -60,6 +62,7 @@ impl Reader {
             wire: Wire::default(),
             at: 0,
             left: announced,
+            is_at_end: false,
         }
     }
 
@@ -81,7 +84,12 @@ impl Reader {
                     self.wire.finish(&mut chunk);
                     break;
                 }
-                Ok(octets) => self.at += self.wire.feed(octets, &mut chunk) as u64,
+                Ok(octets) => {
+                    let fed = self.wire.feed(octets, &mut chunk);
+                    self.at += fed as u64;
+                    // A file gives less than it is asked for at its end only.
+                    self.is_at_end = fed == octets.len() && fed < wanted;
+                }
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(Error::Io(errno)),
             }
@@ -100,10 +108,15 @@ impl Reader {
     fn end(&self) -> Result<(), Error> {
         // Two octets: one may be the LF of a line end that is complete.
         let mut stored = [0; 2];
-        let length =
-            rustix::io::retry_on_intr(|| rustix::io::pread(&self.file, &mut stored[..], self.at));
+        let behind = match self.is_at_end {
+            true => 0,
+            false => rustix::io::retry_on_intr(|| {
+                rustix::io::pread(&self.file, &mut stored[..], self.at)
+            })
+            .map_err(Error::Io)?,
+        };
         let (mut wire, mut surplus) = (self.wire.clone(), Count::default());
-        wire.feed(&stored[..length.map_err(Error::Io)?], &mut surplus);
+        wire.feed(&stored[..behind], &mut surplus);
         wire.finish(&mut surplus);
         if surplus.octets == 0 {
             Ok(())
