@@ -15,7 +15,7 @@ use wasmtime::{
 use super::{
     Error, Usage,
     budget::Budget,
-    engine::TICK,
+    clock::TICK,
     limits::{self, Limit, Limits},
     retreat::Rescued,
     stopwatch::Stopwatch,

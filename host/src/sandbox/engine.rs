@@ -1,23 +1,10 @@
-//! The engine that all cells share: its settings, the pool of instances, the epoch clock.
+//! The engine that all cells share: its settings, the pool of instances.
 //!
 //! Settings only. What runs in it is in `registry.rs` and `instance.rs`.
-
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
-    time::Duration,
-};
 
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
 use super::Error;
-
-/// How often running guests are looked at. A guest that computes for longer lets others run in
-/// between.
-pub(super) const TICK: Duration = Duration::from_millis(5);
 
 /// How the code of components is run. What they do is the same.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -124,50 +111,4 @@ fn pool(options: EngineOptions) -> PoolingAllocationConfig {
         .linear_memory_keep_resident(KEEP_RESIDENT_OCTETS)
         .table_keep_resident(TABLE_KEEP_RESIDENT_OCTETS);
     pool
-}
-
-/// The thread that moves the epoch on. It stops when this is dropped.
-#[derive(Debug)]
-pub(super) struct EpochClock {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl EpochClock {
-    /// Starts the clock of this engine.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Engine`]: no thread could be had.
-    pub(super) fn start(engine: &wasmtime::Engine) -> Result<Self, Error> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let thread = {
-            let (stop, engine) = (Arc::clone(&stop), engine.weak());
-            thread::Builder::new().name("epoch".into()).spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    thread::park_timeout(TICK);
-                    let Some(engine) = engine.upgrade() else {
-                        return;
-                    };
-                    engine.increment_epoch();
-                }
-            })
-        };
-        let thread = thread.map_err(|error| Error::Engine(format!("epoch thread: {error}")))?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for EpochClock {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // It does nothing that could panic; there is nobody to tell if it did.
-            let _ = thread.join();
-        }
-    }
 }

@@ -20,6 +20,7 @@
 mod anatomy;
 mod budget;
 mod cell;
+mod clock;
 mod contract;
 mod convert;
 mod engine;
@@ -52,7 +53,7 @@ pub use self::{
     usage::{Read, Usage},
     wasi::Permission,
 };
-use self::{engine::EpochClock, registry::Registry};
+use self::{clock::EpochClock, registry::Registry};
 use crate::capability::{self, Grant};
 
 /// The component that is built along with this library.
@@ -242,7 +243,7 @@ impl Sandbox {
     ) -> Result<Self, Error> {
         let engine = engine::engine(options)?;
         let clock = EpochClock::start(&engine)?;
-        let version = Version::new(&engine, wasm, permission)?;
+        let version = Version::new(&engine, clock.winder(), wasm, permission)?;
         #[cfg(feature = "native-session")]
         let version = version.or_native(options.engine);
         let registry = Registry::new(version);

@@ -15,6 +15,7 @@ use wasmtime::component::{Component, Linker};
 
 use super::{
     Error,
+    clock::Winder,
     contract::{Contract, Pre},
     wasi::{self, Permission},
 };
@@ -24,6 +25,7 @@ pub struct Version {
     digest: String,
     permission: Permission,
     pub(super) pre: Pre,
+    pub(super) winder: Winder,
     /// Its sessions are those that are compiled into the host.
     #[cfg(feature = "native-session")]
     pub(super) is_native: bool,
@@ -46,6 +48,7 @@ impl Version {
     /// or lacks something. [`Error::Wasi`] and [`Error::Executable`] say what to configure.
     pub(super) fn new(
         engine: &wasmtime::Engine,
+        winder: &Winder,
         wasm: &[u8],
         permission: Permission,
     ) -> Result<Self, Error> {
@@ -54,6 +57,7 @@ impl Version {
             digest: digest(wasm),
             permission,
             pre: link(engine, &component, permission)?,
+            winder: winder.clone(),
             #[cfg(feature = "native-session")]
             is_native: false,
         })
@@ -172,7 +176,8 @@ impl Registry {
         if let Some(version) = compiled.get(&key).and_then(Weak::upgrade) {
             return Ok(version);
         }
-        let version = Version::new(self.default.pre.engine(), wasm, permission)?;
+        let Version { pre, winder, .. } = &*self.default;
+        let version = Version::new(pre.engine(), winder, wasm, permission)?;
         let version = Arc::new(version);
         compiled.insert(key, Arc::downgrade(&version));
         Ok(version)

@@ -9,6 +9,7 @@ use super::native::Native;
 use super::{
     Connection,
     cell::Cell,
+    clock::Wound,
     contract::{Given, Guest, Suspended},
 };
 
@@ -27,14 +28,17 @@ pub(super) struct Instance {
     store: Store<Cell>,
     guest: Guest,
     session: Option<ResourceAny>,
+    /// The clock goes for it.
+    _wound: Wound,
 }
 
 impl Instance {
-    pub(super) fn new(store: Store<Cell>, guest: Guest) -> Self {
+    pub(super) fn new(store: Store<Cell>, guest: Guest, wound: Wound) -> Self {
         Self {
             store,
             guest,
             session: None,
+            _wound: wound,
         }
     }
 
@@ -81,6 +85,7 @@ impl Running {
                 store,
                 guest,
                 session,
+                ..
             }) => {
                 *session = Some(guest.begin(store, connection).await?);
                 Ok(())
@@ -161,6 +166,7 @@ impl Running {
                 store,
                 guest,
                 session,
+                ..
             }) => {
                 let resumed = guest.resume(store, suspended, connection).await?;
                 Ok(resumed.map(|resumed| *session = Some(resumed)))

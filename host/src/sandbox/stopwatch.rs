@@ -14,7 +14,7 @@ use std::{
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::engine::TICK;
+use super::clock::TICK;
 
 /// What is counted at most between two looks while it is not known what the processor did: a guest
 /// that computes is looked at once a tick, so that whatever is far beyond that was the system's.
