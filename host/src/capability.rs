@@ -45,6 +45,16 @@ pub struct Unfinished {
     pub kept: u32,
 }
 
+impl Unfinished {
+    /// None of so many messages is gone.
+    pub(crate) fn none_of(deleted: usize) -> Self {
+        Self {
+            removed: 0,
+            kept: u32::try_from(deleted).unwrap_or(u32::MAX),
+        }
+    }
+}
+
 /// One message, read from front to back as it goes over the wire but for the dot-stuffing: every
 /// line ends in CRLF, the last one too.
 pub trait Message: Send {

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     connection::Traffic,
-    end::{End, Origin, SessionId},
+    end::{End, Origin},
     metrics::Metrics,
     operations::Operations,
     sandbox::{Parked, Session, Usage},
@@ -19,7 +19,6 @@ use crate::{
 pub(crate) struct Presence {
     operations: Arc<Operations>,
     entry: Arc<Entry>,
-    session: SessionId,
     /// Of the last session that there was.
     component: Option<Arc<str>>,
 }
@@ -48,7 +47,6 @@ impl Presence {
         Self {
             operations: Arc::clone(operations),
             entry: operations.sessions.enter(origin.session, origin.peer),
-            session: origin.session,
             component: None,
         }
     }
@@ -65,12 +63,15 @@ impl Presence {
 
     /// A session begins; to be told of what happens in it.
     pub(crate) fn meter(&mut self, digest: &str) -> Meter {
+        self.begin(digest);
+        self.meter_from(Counted::default())
+    }
+
+    fn begin(&mut self, digest: &str) {
         self.component = Some(self.operations.sessions.shared(digest));
         let mut facts = self.entry.facts();
         facts.component.clone_from(&self.component);
         facts.state = State::Authorization;
-        drop(facts);
-        self.meter_from(Counted::default())
     }
 
     /// A session goes on that has been measured before: up to here, all of it was counted.
@@ -95,19 +96,16 @@ impl Presence {
 
     /// The session has begun in another process, and goes on here in a component.
     pub(crate) fn arrived(&mut self, digest: &str, luggage: &Luggage) {
-        let sessions = &self.operations.sessions;
-        let component = Some(sessions.shared(digest));
-        self.entry
-            .add_traffic(luggage.octets_in, luggage.octets_out);
-        let mut facts = self.entry.facts();
-        facts.component.clone_from(&component);
-        facts.state = State::Authorization;
+        self.begin(digest);
+        let Self {
+            operations, entry, ..
+        } = self;
+        entry.add_traffic(luggage.octets_in, luggage.octets_out);
         let logins = &luggage.logins;
         if let Some(user) = &logins.logged_in {
-            facts.log_in(sessions, logins.tenant.as_deref(), user);
+            let tenant = logins.tenant.as_deref();
+            entry.facts().log_in(&operations.sessions, tenant, user);
         }
-        drop(facts);
-        self.component = component;
     }
 
     /// Who can be kicked.
@@ -134,7 +132,7 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.operations.sessions.leave(self.session);
+        self.operations.sessions.leave(self.entry.id());
     }
 }
 

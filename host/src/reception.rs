@@ -24,7 +24,7 @@ use crate::{
     config::{Config, Listener, ListenerTls},
     connection::{Connection, Finish, Outcome, Plain, Served, Stream},
     counter::{Counter, Offer, challenge},
-    end::{self, End, Origin, SessionIds},
+    end::{End, Origin, SessionIds},
     login::{Watch, delay::Delays},
     operations::Operations,
     presence::Presence,
@@ -154,14 +154,7 @@ impl Reception {
             local,
             since,
         } = *arrival;
-        let origin = Origin {
-            session: self.ids.next(),
-            peer,
-            local,
-            channel: end::Channel::new(peer, false),
-            tls: None,
-            tenant: None,
-        };
+        let origin = Origin::in_the_clear(self.ids.next(), peer, local, None);
         let challenge = challenge(&counter.tenants)?;
         let presence = Presence::new(&self.operations, &origin);
         Ok((

@@ -11,8 +11,7 @@ use crate::{end::End, seat::Seat, sessions::Entry, stop::Stop};
 pub(crate) struct Sleeping<S> {
     pub(crate) stream: S,
     pub(crate) seat: Seat,
-    pub(crate) traffic: Traffic,
-    pub(crate) last_progress: Instant,
+    pub(crate) before: Before,
     /// When it has to be served, whatever the client says.
     pub(crate) wakes_at: Instant,
 }
@@ -71,13 +70,18 @@ impl<S: Stream> Connection<S> {
             seat,
             traffic,
             last_progress,
+            is_sleepless,
             ..
         } = self;
+        let before = Before {
+            traffic,
+            last_progress,
+            is_sleepless,
+        };
         Sleeping {
             stream,
             seat,
-            traffic,
-            last_progress,
+            before,
             wakes_at,
         }
     }

@@ -4,20 +4,20 @@
 //! lines is `log`'s, their contents are decided here and nowhere else.
 
 mod lines;
+mod origin;
 #[cfg(test)]
 mod tests;
 
 use std::{
     fmt, io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-pub use self::lines::{log_end, log_login};
+pub use self::{
+    lines::{log_end, log_login},
+    origin::{Channel, Origin},
+};
 use crate::sandbox;
 
 /// Makes session ids. One for the process: ids of two of these can be the same.
@@ -31,34 +31,6 @@ pub struct SessionIds {
 /// Displays as 16 hexadecimal digits. Says nothing of how many sessions there were; is no secret.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SessionId(u64);
-
-/// Who is connected, and how.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// The session.
-    pub session: SessionId,
-    /// The client's end of the connection.
-    pub peer: SocketAddr,
-    /// Our end of the connection.
-    pub local: SocketAddr,
-    /// What protects the connection.
-    pub channel: Channel,
-    /// With TLS its version and cipher suite, in words for the log.
-    pub tls: Option<Arc<str>>,
-    /// Whose user it is, from the login on; `None` if it belongs to no tenant.
-    pub tenant: Option<Arc<str>>,
-}
-
-/// What protects a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Channel {
-    /// Nothing.
-    Clear,
-    /// It does not leave this machine.
-    Loopback,
-    /// TLS.
-    Tls,
-}
 
 /// Why a session ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -229,17 +201,6 @@ impl SessionId {
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
-    }
-}
-
-impl Channel {
-    /// The protection of a connection from `peer`, with TLS or without.
-    pub fn new(peer: SocketAddr, is_tls: bool) -> Self {
-        match (is_tls, peer.ip().to_canonical().is_loopback()) {
-            (true, _) => Self::Tls,
-            (false, true) => Self::Loopback,
-            (false, false) => Self::Clear,
-        }
     }
 }
 

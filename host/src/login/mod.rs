@@ -174,10 +174,9 @@ impl Claims {
         Self { record, place }
     }
 
-    /// Whose user has logged in, if it is a tenant's.
+    /// Whose user has logged in; empty for a user who belongs to no tenant.
     pub(crate) fn tenant(&self) -> Option<&str> {
-        let tenant = self.record.tenant.as_deref();
-        tenant.filter(|name| !name.is_empty())
+        self.record.tenant.as_deref()
     }
 }
 

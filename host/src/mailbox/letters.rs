@@ -114,10 +114,7 @@ impl Maildrop for Letters {
 
 /// Deletes nothing.
 fn keep(deleted: Vec<usize>) -> Result<(), Unfinished> {
-    Err(Unfinished {
-        removed: 0,
-        kept: u32::try_from(deleted.len()).unwrap_or(u32::MAX),
-    })
+    Err(Unfinished::none_of(deleted.len()))
 }
 
 /// A letter that is being read.

@@ -14,7 +14,7 @@ use crate::{
     config::Listener,
     connection::{Before, Plain, Traffic},
     counter::Counter,
-    end::{self, Origin, SessionId},
+    end::{Origin, SessionId},
     login::{Claims, Record, SessionLogin},
     presence::Presence,
     sandbox::{self, Parked},
@@ -107,14 +107,7 @@ impl Reception {
         let now = Instant::now();
         let since = now.checked_sub(luggage.age).unwrap_or(now);
         let tenant = luggage.logins.tenant.as_deref();
-        let origin = Origin {
-            session,
-            peer: luggage.peer,
-            local: luggage.local,
-            channel: end::Channel::new(luggage.peer, false),
-            tls: None,
-            tenant: tenant.filter(|name| !name.is_empty()).map(Into::into),
-        };
+        let origin = Origin::in_the_clear(session, luggage.peer, luggage.local, tenant);
         let presence = Presence::new(&self.operations, &origin);
         Story::new(origin, since, challenge, presence)
     }

@@ -15,7 +15,7 @@ use crate::{
     config::Listener,
     connection::{Before, Connection, Plain},
     counter::Counter,
-    end::{Channel, Origin},
+    end::Origin,
     login::Claims,
     presence::Presence,
     seat::{Berth, Surroundings},
@@ -81,7 +81,8 @@ impl Reception {
             before,
             wakes_at: _,
         } = asleep;
-        let origin = origin(presence.entry(), local, claims.tenant());
+        let (session, peer) = (presence.entry().id(), presence.entry().peer());
+        let origin = Origin::in_the_clear(session, peer, local, claims.tenant());
         let meter = presence.resume(&berth.parked, before.traffic);
         let mut story = Story::new(origin.clone(), since, challenge, presence);
         let offer = self.offer_in_the_clear(&listener, &origin);
@@ -97,25 +98,12 @@ impl Reception {
             policy: Arc::clone(&berth.policy),
             payer: Arc::clone(&berth.payer),
             recorder: berth.recorder.take(),
-            ..self.surroundings(&counter, facts, &watch, origin.session)
+            ..self.surroundings(&counter, facts, &watch, session)
         };
         let (seat, watched) = (berth.unpack(surroundings), watch.clone());
         let connection = Connection::new(stream, seat, watched, origin, limits, meter, passport);
         let connection = connection.resume(before);
         let begun = Begun { connection, watch };
         Underway::new(begun, story, counter, listener)
-    }
-}
-
-/// Who is connected without TLS.
-pub(super) fn origin(entry: &Entry, local: SocketAddr, tenant: Option<&str>) -> Origin {
-    let (session, peer) = (entry.id(), entry.peer());
-    Origin {
-        session,
-        peer,
-        local,
-        channel: Channel::new(peer, false),
-        tls: None,
-        tenant: tenant.map(Into::into),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Asleep, Begun, Reception, dialogue};
 use crate::{
     config::Listener,
-    connection::{Before, Finish, Plain, Sleeping},
+    connection::{Finish, Plain, Sleeping},
     counter::Counter,
     end::{End, Origin},
     sandbox,
@@ -42,8 +42,7 @@ impl Underway {
         let Sleeping {
             stream,
             seat,
-            traffic,
-            last_progress,
+            before,
             wakes_at,
         } = connection.pack();
         let Some(berth) = seat.pack() else {
@@ -66,11 +65,7 @@ impl Underway {
             local,
             challenge,
             since,
-            before: Before {
-                traffic,
-                last_progress,
-                is_sleepless: false,
-            },
+            before,
             wakes_at,
         })
     }

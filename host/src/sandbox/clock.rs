@@ -19,20 +19,20 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct EpochClock {
     stop: Arc<AtomicBool>,
-    winder: Winder,
+    handle: ClockHandle,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Keeps a clock going for cells.
+/// For whoever makes cells: keeps the clock going for them.
 #[derive(Clone, Debug)]
-pub(super) struct Winder {
+pub(super) struct ClockHandle {
     cells: Arc<AtomicUsize>,
-    clock: Thread,
+    thread: Thread,
 }
 
 /// A cell that the clock goes for, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Wound(Arc<AtomicUsize>);
+pub(super) struct Ticking(Arc<AtomicUsize>);
 
 impl EpochClock {
     /// Starts the clock of this engine.
@@ -58,17 +58,20 @@ impl EpochClock {
             })
         };
         let thread = thread.map_err(|error| Error::Engine(format!("epoch thread: {error}")))?;
-        let clock = thread.thread().clone();
+        let handle = ClockHandle {
+            cells,
+            thread: thread.thread().clone(),
+        };
         Ok(Self {
             stop,
-            winder: Winder { cells, clock },
+            handle,
             thread: Some(thread),
         })
     }
 
     /// For whoever makes cells.
-    pub(super) fn winder(&self) -> &Winder {
-        &self.winder
+    pub(super) fn handle(&self) -> &ClockHandle {
+        &self.handle
     }
 }
 
@@ -88,17 +91,17 @@ impl Drop for EpochClock {
     }
 }
 
-impl Winder {
+impl ClockHandle {
     /// There is a cell more.
-    pub(super) fn wind(&self) -> Wound {
+    pub(super) fn keep_going(&self) -> Ticking {
         if self.cells.fetch_add(1, Ordering::SeqCst) == 0 {
-            self.clock.unpark();
+            self.thread.unpark();
         }
-        Wound(Arc::clone(&self.cells))
+        Ticking(Arc::clone(&self.cells))
     }
 }
 
-impl Drop for Wound {
+impl Drop for Ticking {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -112,9 +115,9 @@ mod tests {
     fn the_clock_goes_while_there_is_a_cell() {
         let engine = wasmtime::Engine::default();
         let clock = EpochClock::start(&engine).expect("a thread");
-        let cells = &clock.winder().cells;
+        let cells = &clock.handle().cells;
         assert_eq!(pause(cells), None);
-        let (one, two) = (clock.winder().wind(), clock.winder().wind());
+        let (one, two) = (clock.handle().keep_going(), clock.handle().keep_going());
         assert_eq!(pause(cells), Some(TICK));
         drop(one);
         assert_eq!(pause(cells), Some(TICK));

@@ -259,7 +259,7 @@ async fn instantiate(
     if version.is_native {
         return Ok(Running::Native(Native::new(cell)));
     }
-    let wound = version.winder.wind();
+    let ticking = version.clock.keep_going();
     let mut store = Store::new(version.pre.engine(), cell);
     store.limiter(|cell| cell);
     store.set_hostcall_fuel(most.call_octets);
@@ -274,7 +274,7 @@ async fn instantiate(
     store.set_epoch_deadline(1);
     let instantiated = version.pre.instantiate(&mut store);
     match timeout(most.line_time, instantiated).await {
-        Ok(Ok(guest)) => Ok(Running::Instance(Instance::new(store, guest, wound))),
+        Ok(Ok(guest)) => Ok(Running::Instance(Instance::new(store, guest, ticking))),
         Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
             Err(Error::Exhausted)
         }

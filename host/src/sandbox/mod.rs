@@ -243,7 +243,7 @@ impl Sandbox {
     ) -> Result<Self, Error> {
         let engine = engine::engine(options)?;
         let clock = EpochClock::start(&engine)?;
-        let version = Version::new(&engine, clock.winder(), wasm, permission)?;
+        let version = Version::new(&engine, clock.handle(), wasm, permission)?;
         #[cfg(feature = "native-session")]
         let version = version.or_native(options.engine);
         let registry = Registry::new(version);

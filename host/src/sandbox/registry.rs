@@ -15,7 +15,7 @@ use wasmtime::component::{Component, Linker};
 
 use super::{
     Error,
-    clock::Winder,
+    clock::ClockHandle,
     contract::{Contract, Pre},
     wasi::{self, Permission},
 };
@@ -25,7 +25,7 @@ pub struct Version {
     digest: String,
     permission: Permission,
     pub(super) pre: Pre,
-    pub(super) winder: Winder,
+    pub(super) clock: ClockHandle,
     /// Its sessions are those that are compiled into the host.
     #[cfg(feature = "native-session")]
     pub(super) is_native: bool,
@@ -48,7 +48,7 @@ impl Version {
     /// or lacks something. [`Error::Wasi`] and [`Error::Executable`] say what to configure.
     pub(super) fn new(
         engine: &wasmtime::Engine,
-        winder: &Winder,
+        clock: &ClockHandle,
         wasm: &[u8],
         permission: Permission,
     ) -> Result<Self, Error> {
@@ -57,7 +57,7 @@ impl Version {
             digest: digest(wasm),
             permission,
             pre: link(engine, &component, permission)?,
-            winder: winder.clone(),
+            clock: clock.clone(),
             #[cfg(feature = "native-session")]
             is_native: false,
         })
@@ -176,8 +176,8 @@ impl Registry {
         if let Some(version) = compiled.get(&key).and_then(Weak::upgrade) {
             return Ok(version);
         }
-        let Version { pre, winder, .. } = &*self.default;
-        let version = Version::new(pre.engine(), winder, wasm, permission)?;
+        let Version { pre, clock, .. } = &*self.default;
+        let version = Version::new(pre.engine(), clock, wasm, permission)?;
         let version = Arc::new(version);
         compiled.insert(key, Arc::downgrade(&version));
         Ok(version)

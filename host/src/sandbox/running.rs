@@ -9,7 +9,7 @@ use super::native::Native;
 use super::{
     Connection,
     cell::Cell,
-    clock::Wound,
+    clock::Ticking,
     contract::{Given, Guest, Suspended},
 };
 
@@ -29,16 +29,16 @@ pub(super) struct Instance {
     guest: Guest,
     session: Option<ResourceAny>,
     /// The clock goes for it.
-    _wound: Wound,
+    _ticking: Ticking,
 }
 
 impl Instance {
-    pub(super) fn new(store: Store<Cell>, guest: Guest, wound: Wound) -> Self {
+    pub(super) fn new(store: Store<Cell>, guest: Guest, ticking: Ticking) -> Self {
         Self {
             store,
             guest,
             session: None,
-            _wound: wound,
+            _ticking: ticking,
         }
     }
 

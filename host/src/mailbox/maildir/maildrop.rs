@@ -239,7 +239,7 @@ impl LockedMaildir {
         let paths = self.names.paths(&self.contents.snapshot);
         let result = match &paths {
             Ok(paths) => commit::commit(&self.place, paths, &marked, &mut commit::Unwatched),
-            Err(TooMany) => Err(none_of(&marked)),
+            Err(TooMany) => Err(Unfinished::none_of(marked.len())),
         };
         match result {
             Ok(()) => tracing::debug!(user, session, removed = marked.len(), "commit"),
@@ -274,22 +274,14 @@ impl Maildrop for LockedMaildir {
             if deleted.is_empty() {
                 return Ok(());
             }
-            let kept = u32::try_from(deleted.len()).unwrap_or(u32::MAX);
+            let none = Unfinished::none_of(deleted.len());
             // The lock goes with `self`: it is released when the thread is done, whoever waits.
             let removed = tokio::task::spawn_blocking(move || self.remove(&deleted)).await;
             removed.unwrap_or_else(|error| {
                 tracing::error!(%error, "a commit did not run to its end");
-                Err(Unfinished { removed: 0, kept })
+                Err(none)
             })
         })
-    }
-}
-
-/// Nothing was removed.
-fn none_of(marked: &[Marked]) -> Unfinished {
-    Unfinished {
-        removed: 0,
-        kept: u32::try_from(marked.len()).unwrap_or(u32::MAX),
     }
 }
 
