@@ -2,7 +2,7 @@
 //!
 //! Escapes what could end a line; `<`, `>` and `,` are for whoever gives them a meaning.
 
-use std::fmt::{self, Debug};
+use std::fmt::{self, Debug, Write as _};
 
 use tracing::{
     Event, Level, Subscriber,
@@ -32,10 +32,18 @@ pub(super) struct Fields;
 /// What an event says, apart from its weight.
 #[derive(Default)]
 struct Line {
+    /// The message says it all: every fact that it has as a field is in it.
+    is_terse: bool,
     subject: String,
     message: String,
     fields: String,
 }
+
+/// Octets that the message of a session's line has, more or less: to grow would copy them.
+const MESSAGE_OCTETS: usize = 192;
+
+/// Takes text as a part of a line that it can not end.
+struct OneLine<'a>(&'a mut String);
 
 impl<S, N> FormatEvent<S, N> for Text
 where
@@ -48,7 +56,11 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Line::default();
+        let mut line = Line {
+            is_terse: event.metadata().target() == SESSION,
+            message: String::with_capacity(MESSAGE_OCTETS),
+            ..Line::default()
+        };
         event.record(&mut line);
         let level = *event.metadata().level();
         if self.is_journal {
@@ -62,7 +74,7 @@ where
             write!(writer, "popcell{}: ", line.subject)?;
         }
         write!(writer, "{}: {}", word(level), line.message)?;
-        if event.metadata().target() != SESSION {
+        if !line.is_terse {
             writer.write_str(&line.fields)?;
             write_spans::<S, N>(context, &mut writer)?;
         }
@@ -79,10 +91,11 @@ impl<'w> FormatFields<'w> for Fields {
 }
 
 impl Line {
-    fn add(&mut self, field: &Field, value: &str) {
+    fn add(&mut self, field: &Field, value: fmt::Arguments<'_>) {
         match field.name() {
             MESSAGE => push_on_one_line(&mut self.message, value),
             SUBJECT => push_on_one_line(&mut self.subject, value),
+            _ if self.is_terse => {}
             name => {
                 self.fields.push(' ');
                 self.fields.push_str(name);
@@ -95,15 +108,15 @@ impl Line {
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.add(field, &format!("{value:?}"));
+        self.add(field, format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, value);
+        self.add(field, format_args!("{value}"));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.add(field, &value.to_string());
+        self.add(field, format_args!("{value}"));
     }
 }
 
@@ -124,24 +137,40 @@ where
         })
 }
 
-fn push_value(line: &mut String, value: &str) {
+fn push_value(line: &mut String, value: fmt::Arguments<'_>) {
+    let start = line.len();
+    push_on_one_line(line, value);
+    let value = &line[start..];
     let is_word = !value.is_empty() && !value.contains([' ', '"', '=']);
-    if is_word {
-        push_on_one_line(line, value);
-    } else {
+    if !is_word {
+        let value = value.replace('"', "\\\"");
+        line.truncate(start);
         line.push('"');
-        push_on_one_line(line, &value.replace('"', "\\\""));
+        line.push_str(&value);
         line.push('"');
     }
 }
 
-fn push_on_one_line(line: &mut String, text: &str) {
-    for char in text.chars() {
-        if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {
-            line.extend(char.escape_unicode());
-        } else {
-            line.push(char);
+fn push_on_one_line(line: &mut String, text: fmt::Arguments<'_>) {
+    // A `String` takes everything; what a value does not say of itself is left out.
+    let _ = OneLine(line).write_fmt(text);
+}
+
+impl fmt::Write for OneLine<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let is_plain = text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
+        if is_plain {
+            self.0.push_str(text);
+            return Ok(());
         }
+        for char in text.chars() {
+            if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {
+                self.0.extend(char.escape_unicode());
+            } else {
+                self.0.push(char);
+            }
+        }
+        Ok(())
     }
 }
 
