@@ -3,6 +3,7 @@
 //! A *mailbox* is the store behind a user; a *maildrop* is what one session sees of it, locked and
 //! with its numbers fixed. Knows nothing of the sandbox, of credentials or of the protocol.
 
+mod blocks;
 pub mod letters;
 pub mod maildir;
 pub mod memory;

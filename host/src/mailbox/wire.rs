@@ -5,6 +5,8 @@
 
 use memchr::{memchr, memchr_iter, memchr2};
 
+use super::blocks;
+
 const CRLF: &[u8] = b"\r\n";
 
 /// Takes the wire form as it comes into being.
@@ -15,11 +17,9 @@ pub(super) trait Sink {
     /// Takes `octets`, which fit.
     fn put(&mut self, octets: &[u8]);
 
-    /// Takes a line and its end, which fit.
-    fn put_line(&mut self, line: &[u8]) {
-        self.put(line);
-        self.put(CRLF);
-    }
+    /// Takes the wire form of the beginning of `stored`, as much of it as has no lone CR and can be
+    /// taken at a stroke, and returns how many octets of `stored` that are.
+    fn put_blocks(&mut self, stored: &[u8]) -> usize;
 }
 
 /// Where a message stands between two pieces of it. The result does not depend on the pieces.
@@ -46,35 +46,16 @@ impl Wire {
             if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
                 done += 1;
             } else {
-                done += match self.plain_lines(rest, out) {
+                done += match out.put_blocks(rest) {
                     0 => self.line(rest, out),
-                    octets => octets,
+                    octets => {
+                        self.in_line = rest[octets - 1] != b'\n';
+                        octets
+                    }
                 };
             }
         }
         done
-    }
-
-    /// Puts the lines at the beginning of `rest` that end in LF, as long as there is no CR and all of
-    /// a line fits. Nearly all that is stored is like that, and then one search goes from line end to
-    /// line end.
-    fn plain_lines(&mut self, rest: &[u8], out: &mut impl Sink) -> usize {
-        let first = memchr2(b'\r', b'\n', rest);
-        if first.is_none_or(|end| rest[end] == b'\r') {
-            return 0;
-        }
-        let plain = &rest[..memchr(b'\r', rest).unwrap_or(rest.len())];
-        let (mut start, mut room) = (0, out.room());
-        for end in memchr_iter(b'\n', plain) {
-            let line = &plain[start..end];
-            let Some(left) = room.checked_sub(line.len() + CRLF.len()) else {
-                break;
-            };
-            out.put_line(line);
-            (start, room) = (end + 1, left);
-        }
-        self.in_line &= start == 0;
-        start
     }
 
     /// Ends a message that has no further octets. Returns whether all of it fitted; if not, call
@@ -130,32 +111,41 @@ impl Wire {
 /// A piece of an answer: at most so many octets.
 #[derive(Debug)]
 pub(super) struct Chunk {
+    /// All the room that there is: what is behind `len` means nothing.
     octets: Vec<u8>,
-    max: usize,
+    len: usize,
 }
 
 impl Chunk {
     /// An empty chunk for at most `max` octets.
     pub(super) fn new(max: usize) -> Self {
         Self {
-            octets: Vec::with_capacity(max),
-            max,
+            octets: vec![0; max],
+            len: 0,
         }
     }
 
     /// The octets.
-    pub(super) fn into_octets(self) -> Vec<u8> {
+    pub(super) fn into_octets(mut self) -> Vec<u8> {
+        self.octets.truncate(self.len);
         self.octets
     }
 }
 
 impl Sink for Chunk {
     fn room(&self) -> usize {
-        self.max - self.octets.len()
+        self.octets.len() - self.len
     }
 
     fn put(&mut self, octets: &[u8]) {
-        self.octets.extend_from_slice(octets);
+        self.octets[self.len..][..octets.len()].copy_from_slice(octets);
+        self.len += octets.len();
+    }
+
+    fn put_blocks(&mut self, stored: &[u8]) -> usize {
+        let (read, written) = blocks::put(stored, &mut self.octets[self.len..]);
+        self.len += written;
+        read
     }
 }
 
@@ -173,6 +163,12 @@ impl Sink for Count {
 
     fn put(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
+    }
+
+    fn put_blocks(&mut self, stored: &[u8]) -> usize {
+        let plain = &stored[..memchr(b'\r', stored).unwrap_or(stored.len())];
+        self.octets += (plain.len() + memchr_iter(b'\n', plain).count()) as u64;
+        plain.len()
     }
 }
 
@@ -260,7 +256,26 @@ mod tests {
         proptest::collection::vec(octet, 0..200)
     }
 
+    /// Lines as mail has them, most of them in one way or the other, and long enough for blocks.
+    fn message() -> impl Strategy<Value = Vec<u8>> {
+        let end =
+            prop_oneof![4 => Just("\n"), 4 => Just("\r\n"), 1 => Just("\r"), 1 => Just("\n\r")];
+        let line = (0_usize..90, end).prop_map(|(length, end)| "x".repeat(length) + end);
+        let lines = proptest::collection::vec(line, 0..60);
+        lines.prop_map(|lines| lines.concat().into_bytes())
+    }
+
     proptest! {
+        #[test]
+        fn blocks_change_nothing(
+            stored in message(),
+            piece in prop_oneof![1_usize..200, Just(usize::MAX)],
+            room in prop_oneof![1_usize..400, Just(8192)],
+        ) {
+            prop_assert_eq!(converted(&stored, piece, room), reference(&stored));
+            prop_assert_eq!(octets(stored.chunks(piece)), reference(&stored).len() as u64);
+        }
+
         #[test]
         fn pieces_and_room_change_nothing(
             stored in hard_message(),
