@@ -236,8 +236,9 @@ impl ScaleOptions {
 
 fn command() -> Command {
     ROWS.iter().fold(Arguments::command(), |command, row| {
-        let row = Command::new(row.name).about(format!("The row alone: {}", row.title));
-        command.subcommand(Options::augment_args(row))
+        // The arguments bring a description of their own along.
+        let alone = Options::augment_args(Command::new(row.name));
+        command.subcommand(alone.about(format!("The row alone: {}", row.title)))
     })
 }
 
