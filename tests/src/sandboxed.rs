@@ -100,13 +100,18 @@ impl Door for Sandboxed {
 /// The same facts in the sandbox's words.
 pub fn connection(connection: &Connection) -> sandbox::Connection {
     sandbox::Connection {
-        banner: connection.banner.clone(),
+        banner: connection.banner.as_str().into(),
         challenge: connection.challenge.clone(),
         tls: connection.tls,
         may_start_tls: connection.may_start_tls,
         may_login: connection.may_login,
-        mechanisms: connection.mechanisms.clone(),
-        announce: connection.announce.clone(),
+        mechanisms: connection
+            .mechanisms
+            .iter()
+            .cloned()
+            .map(Into::into)
+            .collect(),
+        announce: connection.announce.as_slice().into(),
         max_bad_commands: connection.max_bad_commands,
         max_bad_commands_after_login: connection.max_bad_commands_after_login,
     }

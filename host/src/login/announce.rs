@@ -2,16 +2,20 @@
 //!
 //! Says what was decided; decides nothing and enforces nothing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::auth::policy::{Expire, Extremes, Policy};
 
 const LOGIN_DELAY: &str = "LOGIN-DELAY";
 const EXPIRE: &str = "EXPIRE";
 
-/// The lines before anybody has logged in. `lines` hold for everybody who has nothing of their own.
-pub(super) fn before_login(lines: &[String], extremes: &Extremes) -> Vec<String> {
-    let mut lines = lines.to_vec();
+/// The lines before anybody has logged in. `usual` hold for everybody who has nothing of their own:
+/// where that is everybody, there is one list for all.
+pub(super) fn before_login(usual: &Arc<[String]>, extremes: &Extremes) -> Arc<[String]> {
+    if *extremes == Extremes::default() {
+        return Arc::clone(usual);
+    }
+    let mut lines = usual.to_vec();
     // RFC 2449 §6.5 and §6.7: if it depends on the user, then the worst for any of them, and "USER".
     if let Some(longest) = extremes.longest_login_delay {
         let longest = longest.max(login_delay(&lines));
@@ -25,25 +29,38 @@ pub(super) fn before_login(lines: &[String], extremes: &Extremes) -> Vec<String>
         let soonest = expire(&lines).map_or(soonest, |expire| soonest.min(expire));
         replace(&mut lines, EXPIRE, &format!("{} USER", days(soonest)));
     }
-    lines
+    lines.into()
 }
 
 /// The lines of a user who has logged in: the exact values, wherever [`before_login`] has said that
 /// they depend on the user.
-pub(super) fn after_login(lines: &[String], extremes: &Extremes, policy: &Policy) -> Vec<String> {
-    let mut exact = lines.to_vec();
-    if extremes.longest_login_delay.is_some() || policy.login_delay.is_some() {
-        let delay = policy.login_delay.unwrap_or_else(|| login_delay(lines));
+pub(super) fn after_login(
+    usual: &Arc<[String]>,
+    extremes: &Extremes,
+    policy: &Policy,
+) -> Arc<[String]> {
+    let has_delay = extremes.longest_login_delay.is_some() || policy.login_delay.is_some();
+    let has_expiry = extremes.soonest_expire.is_some() || policy.expire.is_some();
+    if !has_delay && !has_expiry {
+        return Arc::clone(usual);
+    }
+    let mut exact = usual.to_vec();
+    if has_delay {
+        let delay = policy.login_delay.unwrap_or_else(|| login_delay(usual));
         replace(&mut exact, LOGIN_DELAY, &seconds(delay).to_string());
     }
-    if extremes.soonest_expire.is_some() || policy.expire.is_some() {
+    if has_expiry {
         let expire = policy
             .expire
-            .or_else(|| expire(lines))
+            .or_else(|| expire(usual))
             .unwrap_or(Expire::Never);
         replace(&mut exact, EXPIRE, &days(expire));
     }
-    exact
+    // As a rule there is nothing of the user's own: one list for all.
+    match *exact == **usual {
+        true => Arc::clone(usual),
+        false => exact.into(),
+    }
 }
 
 /// What the lines say, as if it were decided for one user.
@@ -98,7 +115,7 @@ fn argument<'a>(line: &'a str, keyword: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn lines(lines: &[&str]) -> Vec<String> {
+    fn lines(lines: &[&str]) -> Arc<[String]> {
         lines.iter().map(ToString::to_string).collect()
     }
 
@@ -119,7 +136,7 @@ mod tests {
         let given = lines(&["IMPLEMENTATION x", "EXPIRE NEVER", "LOGIN-DELAY 30"]);
         assert_eq!(before_login(&given, &extremes(&[""])), given);
         assert_eq!(after_login(&given, &extremes(&[""]), &policy("")), given);
-        assert_eq!(before_login(&[], &extremes(&[])), [""; 0]);
+        assert!(before_login(&lines(&[]), &extremes(&[])).is_empty());
     }
 
     #[test]
@@ -127,12 +144,12 @@ mod tests {
         let users = extremes(&["login_delay=15m expire=30", "expire=7"]);
         let given = lines(&["EXPIRE NEVER", "LOGIN-DELAY 30", "IMPLEMENTATION x"]);
         let expected = ["EXPIRE 7 USER", "LOGIN-DELAY 900 USER", "IMPLEMENTATION x"];
-        assert_eq!(before_login(&given, &users), expected);
+        assert_eq!(*before_login(&given, &users), expected);
         let expected = ["LOGIN-DELAY 900 USER", "EXPIRE 7 USER"];
-        assert_eq!(before_login(&[], &users), expected);
+        assert_eq!(*before_login(&lines(&[]), &users), expected);
         let given = lines(&["EXPIRE 5", "LOGIN-DELAY 1000"]);
         let expected = ["EXPIRE 5 USER", "LOGIN-DELAY 1000 USER"];
-        assert_eq!(before_login(&given, &users), expected);
+        assert_eq!(*before_login(&given, &users), expected);
     }
 
     #[test]
@@ -148,13 +165,14 @@ mod tests {
             ("", ["EXPIRE NEVER", "LOGIN-DELAY 30"]),
         ] {
             assert_eq!(
-                after_login(&given, &users, &policy(fields)),
+                *after_login(&given, &users, &policy(fields)),
                 expected,
                 "{fields}"
             );
         }
         let expected = ["LOGIN-DELAY 0", "EXPIRE NEVER"];
-        assert_eq!(after_login(&[], &users, &policy("")), expected);
+        let none = lines(&[]);
+        assert_eq!(*after_login(&none, &users, &policy("")), expected);
     }
 
     #[test]

@@ -301,12 +301,7 @@ impl Attempt {
 
     fn announce(&self, policy: &Policy) -> Arc<[String]> {
         let (extremes, usual) = (self.session.realms.extremes(), &self.context.announce);
-        let announced = announce::after_login(usual, &extremes, policy);
-        // As a rule there is nothing of the user's own: one list for all.
-        match *announced == **usual {
-            true => Arc::clone(usual),
-            false => announced.into(),
-        }
+        announce::after_login(usual, &extremes, policy)
     }
 }
 

@@ -104,7 +104,7 @@ impl LoginContext {
 
 /// Capability lines before login (`connection.announce`): where a line depends on the user, the
 /// worst for any of them.
-pub fn announce_before_login(lines: &[String], realms: &dyn Realms) -> Vec<String> {
+pub fn announce_before_login(lines: &Arc<[String]>, realms: &dyn Realms) -> Arc<[String]> {
     announce::before_login(lines, &realms.extremes())
 }
 

@@ -105,7 +105,7 @@ impl Reception {
     ) -> sandbox::Connection {
         let policy = counter.policy();
         sandbox::Connection {
-            banner: policy.greeting.clone(),
+            banner: Arc::clone(&policy.greeting),
             challenge: channel
                 .challenge
                 .as_ref()
@@ -113,7 +113,7 @@ impl Reception {
             tls: offer.protection.is_some(),
             may_start_tls: offer.may_start_tls,
             may_login: channel.password,
-            mechanisms: channel.mechanisms.iter().map(ToString::to_string).collect(),
+            mechanisms: channel.mechanisms.iter().copied().map(Into::into).collect(),
             announce: login::announce_before_login(&policy.announce, &*counter.realms()),
             max_bad_commands: self.limits.bad_commands,
             max_bad_commands_after_login: self.limits.bad_commands_after_login,

@@ -265,13 +265,17 @@ pub enum End {
 impl From<&Connection> for Facts {
     fn from(connection: &Connection) -> Self {
         Self {
-            banner: connection.banner.clone(),
+            banner: connection.banner.to_string(),
             challenge: connection.challenge.clone(),
             tls: connection.tls,
             may_start_tls: connection.may_start_tls,
             may_login: connection.may_login,
-            mechanisms: connection.mechanisms.clone(),
-            announce: connection.announce.clone(),
+            mechanisms: connection
+                .mechanisms
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            announce: connection.announce.to_vec(),
             max_bad_commands: connection.max_bad_commands,
             max_bad_commands_after_login: connection.max_bad_commands_after_login,
         }
@@ -281,13 +285,13 @@ impl From<&Connection> for Facts {
 impl From<&Facts> for Connection {
     fn from(facts: &Facts) -> Self {
         Self {
-            banner: facts.banner.clone(),
+            banner: facts.banner.as_str().into(),
             challenge: facts.challenge.clone(),
             tls: facts.tls,
             may_start_tls: facts.may_start_tls,
             may_login: facts.may_login,
-            mechanisms: facts.mechanisms.clone(),
-            announce: facts.announce.clone(),
+            mechanisms: facts.mechanisms.iter().cloned().map(Into::into).collect(),
+            announce: facts.announce.as_slice().into(),
             max_bad_commands: facts.max_bad_commands,
             max_bad_commands_after_login: facts.max_bad_commands_after_login,
         }

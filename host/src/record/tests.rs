@@ -10,13 +10,13 @@ use crate::{end::SessionIds, sandbox};
 
 fn facts() -> Connection {
     Connection {
-        banner: "x".to_owned(),
+        banner: "x".into(),
         challenge: None,
         tls: false,
         may_start_tls: false,
         may_login: true,
         mechanisms: Vec::new(),
-        announce: Vec::new(),
+        announce: Arc::default(),
         max_bad_commands: 1,
         max_bad_commands_after_login: 1,
     }

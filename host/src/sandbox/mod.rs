@@ -38,7 +38,7 @@ mod stopwatch;
 mod usage;
 mod wasi;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 pub use self::{
     anatomy::Anatomy,
@@ -129,7 +129,7 @@ impl Error {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Connection {
     /// The text of the greeting, without the challenge.
-    pub banner: String,
+    pub banner: Arc<str>,
     /// The challenge of APOP; APOP is offered exactly when it is there.
     pub challenge: Option<String>,
     /// Whether TLS protects the connection.
@@ -139,9 +139,9 @@ pub struct Connection {
     /// Whether USER and PASS are accepted on this channel.
     pub may_login: bool,
     /// SASL mechanisms that are offered on this channel, in upper case, best first.
-    pub mechanisms: Vec<String>,
+    pub mechanisms: Vec<Cow<'static, str>>,
     /// Capability lines that are the host's to say.
-    pub announce: Vec<String>,
+    pub announce: Arc<[String]>,
     /// So many bad commands before login end the session.
     pub max_bad_commands: u32,
     /// So many bad commands in a row after login end the session.
@@ -150,7 +150,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection without TLS that accepts USER and PASS alone, with this greeting.
-    pub fn new(banner: impl Into<String>) -> Self {
+    pub fn new(banner: impl Into<Arc<str>>) -> Self {
         Self {
             banner: banner.into(),
             challenge: None,
@@ -158,7 +158,7 @@ impl Connection {
             may_start_tls: false,
             may_login: true,
             mechanisms: Vec::new(),
-            announce: Vec::new(),
+            announce: Arc::default(),
             max_bad_commands: 3,
             max_bad_commands_after_login: 20,
         }

@@ -349,7 +349,7 @@ fn policy(
         .iter()
         .map(|name| Mechanism::find(name).ok_or_else(|| Error::UnknownMechanism(name.clone())));
     Ok(SessionPolicy {
-        greeting: session.greeting.clone(),
+        greeting: session.greeting.as_str().into(),
         apop: session.apop != Apop::Never,
         mechanisms: mechanisms.collect::<Result<_, _>>()?,
         announce: session.announce().into(),

@@ -22,7 +22,7 @@ pub const DEFAULT: &str = "default";
 #[derive(Debug)]
 pub struct SessionPolicy {
     /// The text of the greeting.
-    pub greeting: String,
+    pub greeting: Arc<str>,
     /// Whether APOP is offered.
     pub apop: bool,
     /// SASL mechanisms to offer, best first.
@@ -178,9 +178,8 @@ impl Tenants {
     /// What tenants have that users without anything of their own have from them.
     fn own_extremes(&self) -> Extremes {
         let mut extremes = Extremes::default();
-        for tenant in self.all().filter(|tenant| {
-            tenant.policy.announce != self.front.announce || tenant.login.login_delay.is_some()
-        }) {
+        let differs = |tenant: &&Arc<Tenant>| tenant.policy.announce != self.front.announce;
+        for tenant in self.all().filter(differs) {
             extremes.include(&login::policy_of(&tenant.policy.announce));
         }
         extremes

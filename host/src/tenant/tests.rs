@@ -45,7 +45,7 @@ impl Setting {
         let sandbox = Sandbox::new(options, Limits::default(), EMBEDDED_COMPONENT);
         let sandbox = sandbox.expect("the embedded component");
         let front = SessionPolicy {
-            greeting: "hello".to_owned(),
+            greeting: "hello".into(),
             apop: false,
             mechanisms: Vec::new(),
             announce: Arc::new(["EXPIRE NEVER".to_owned()]),
@@ -70,7 +70,7 @@ impl Setting {
                 max_refused: 3,
                 host: "example.org".into(),
                 announce: Arc::clone(&self.front.announce),
-                login_delay: None,
+                login_delay: Some(Duration::ZERO),
                 expire: None,
                 apop_is_exclusive: false,
                 quota: Arc::default(),
@@ -178,7 +178,16 @@ fn before_login_the_worst_of_all_tenants_holds() {
     let two = setting.tenant("two", &["two.example"], Policy::default());
     let tenants = setting.tenants(None, vec![one, two]);
     let lines = login::announce_before_login(&tenants.front().announce, &tenants);
-    assert_eq!(lines, ["EXPIRE NEVER", "LOGIN-DELAY 90 USER"]);
+    assert_eq!(*lines, ["EXPIRE NEVER", "LOGIN-DELAY 90 USER"]);
+}
+
+#[test]
+fn what_holds_for_all_tenants_does_not_depend_on_the_user() {
+    let setting = Setting::new();
+    let tenant = setting.tenant("", &[], Policy::default());
+    let tenants = setting.tenants(Some(tenant), Vec::new());
+    let lines = login::announce_before_login(&tenants.front().announce, &tenants);
+    assert_eq!(*lines, ["EXPIRE NEVER"]);
 }
 
 #[test]

@@ -62,13 +62,13 @@ impl House {
             ..
         } = &*self.scene;
         Connection {
-            banner: "Trial".to_owned(),
+            banner: "Trial".into(),
             challenge: is_apop.then(|| CHALLENGE.to_owned()),
             tls: false,
             may_start_tls: false,
             may_login: true,
-            mechanisms: mechanisms.clone(),
-            announce: announce.clone(),
+            mechanisms: mechanisms.iter().cloned().map(Into::into).collect(),
+            announce: announce.as_slice().into(),
             // More than a dialogue has: what ends a session is not what it is about.
             max_bad_commands: 100,
             max_bad_commands_after_login: 100,

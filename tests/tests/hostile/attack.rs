@@ -167,7 +167,7 @@ pub(super) async fn greeted(sandbox: &Sandbox, world: &World) -> Result<Session,
 /// A session behind its greeting, for which the banner is an order too.
 async fn begin(sandbox: &Sandbox, world: &World, banner: &str) -> Result<Session, Error> {
     let mut connection = sandboxed::connection(&world.scene().connection);
-    connection.banner = banner.to_owned();
+    connection.banner = banner.into();
     let mut session = sandbox.session(world.host().lend(), &connection).await?;
     session.greet().await?;
     Ok(session)

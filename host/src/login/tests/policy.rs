@@ -83,7 +83,7 @@ async fn lines_that_depend_on_the_user_are_announced_before_and_after_login() {
         &fixture.context.announce,
         &Whole(Arc::clone(&fixture.context)),
     );
-    assert_eq!(before, ["EXPIRE 7 USER", "LOGIN-DELAY 600 USER"]);
+    assert_eq!(*before, ["EXPIRE 7 USER", "LOGIN-DELAY 600 USER"]);
     for (user, password, expected) in [
         ("alice", "tanstaaf", ["EXPIRE 7", "LOGIN-DELAY 600"]),
         ("bob", "password", ["EXPIRE NEVER", "LOGIN-DELAY 0"]),

@@ -30,6 +30,8 @@ mod generated {
             default: trappable,
         },
         exports: { default: async },
+        // What a session is told is lowered from where it is.
+        ownership: Borrowing { duplicate_if_necessary: false },
         with: {
             "popcell:pop3/mail.maildrop": super::super::super::cell::Maildrop,
             "popcell:pop3/mail.message": super::super::super::cell::Message,
@@ -76,8 +78,10 @@ impl Guest {
         store: &mut Store<Cell>,
         connection: &Connection,
     ) -> wasmtime::Result<ResourceAny> {
-        let connection = connection.into();
-        self.session().call_constructor(store, &connection).await
+        let lists = Lists::of(connection);
+        self.session()
+            .call_constructor(store, lists.with(connection))
+            .await
     }
 
     pub(super) async fn greet(
@@ -145,10 +149,10 @@ impl Guest {
             message: suspended.message,
             exchange: suspended.exchange,
         };
-        let connection = connection.into();
+        let lists = Lists::of(connection);
         let resumed = self
             .session()
-            .call_resume(store, &parked, &connection)
+            .call_resume(store, &parked, lists.with(connection))
             .await?;
         Ok(resumed.map_err(|error| match error {
             wit::ResumeError::UnknownFormat => "unknown-format",
@@ -174,16 +178,29 @@ impl From<wit::Step> for Given {
     }
 }
 
-impl From<&Connection> for wit::Connection {
-    fn from(connection: &Connection) -> Self {
+/// The lists of a connection's facts as the contract's functions borrow them.
+struct Lists<'a> {
+    mechanisms: Vec<&'a str>,
+    announce: Vec<&'a str>,
+}
+
+impl<'a> Lists<'a> {
+    fn of(connection: &'a Connection) -> Self {
         Self {
-            banner: connection.banner.clone(),
-            challenge: connection.challenge.clone(),
+            mechanisms: connection.mechanisms.iter().map(AsRef::as_ref).collect(),
+            announce: connection.announce.iter().map(AsRef::as_ref).collect(),
+        }
+    }
+
+    fn with(&'a self, connection: &'a Connection) -> wit::Connection<'a> {
+        wit::Connection {
+            banner: &connection.banner,
+            challenge: connection.challenge.as_deref(),
             tls: connection.tls,
             may_start_tls: connection.may_start_tls,
             may_login: connection.may_login,
-            mechanisms: connection.mechanisms.clone(),
-            announce: connection.announce.clone(),
+            mechanisms: &self.mechanisms,
+            announce: &self.announce,
             max_bad_commands: connection.max_bad_commands,
             max_bad_commands_after_login: connection.max_bad_commands_after_login,
         }

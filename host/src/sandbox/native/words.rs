@@ -30,13 +30,17 @@ impl From<component::Step> for Given {
 impl From<&Connection> for component::Connection {
     fn from(connection: &Connection) -> Self {
         Self {
-            banner: connection.banner.clone(),
+            banner: connection.banner.to_string(),
             challenge: connection.challenge.clone(),
             tls: connection.tls,
             may_start_tls: connection.may_start_tls,
             may_login: connection.may_login,
-            mechanisms: connection.mechanisms.clone(),
-            announce: connection.announce.clone(),
+            mechanisms: connection
+                .mechanisms
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            announce: connection.announce.to_vec(),
             max_bad_commands: connection.max_bad_commands,
             max_bad_commands_after_login: connection.max_bad_commands_after_login,
         }
