@@ -104,6 +104,7 @@ impl Presence {
         let logins = &luggage.logins;
         if let Some(user) = &logins.logged_in {
             let tenant = logins.tenant.as_deref();
+            let user = user.as_str().into();
             entry.facts().log_in(&operations.sessions, tenant, user);
         }
     }
@@ -177,9 +178,9 @@ impl Meter {
     }
 
     /// A user of this tenant has logged in.
-    pub(crate) fn login(&self, tenant: &str, user: &str) {
+    pub(crate) fn login(&self, tenant: &str, user: &Arc<str>) {
         let mut facts = self.entry.facts();
-        facts.log_in(&self.sessions, Some(tenant), user);
+        facts.log_in(&self.sessions, Some(tenant), Arc::clone(user));
         self.metrics.login(&facts.tenant);
     }
 

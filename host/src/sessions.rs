@@ -67,7 +67,7 @@ pub(crate) struct Facts {
     pub(crate) is_tls: bool,
     pub(crate) tenant: Arc<str>,
     /// As the user database writes the name; there after login.
-    pub(crate) user: Option<Box<str>>,
+    pub(crate) user: Option<Arc<str>>,
     /// The digest of the component; there while a cell is.
     pub(crate) component: Option<Arc<str>>,
 }
@@ -97,7 +97,7 @@ pub struct View {
     /// Who it belongs to.
     pub tenant: Arc<str>,
     /// The user, after login.
-    pub user: Option<Box<str>>,
+    pub user: Option<Arc<str>>,
     /// Where it is.
     pub state: State,
     /// The digest of the component that it runs in.
@@ -224,8 +224,8 @@ impl Sessions {
 
 impl Facts {
     /// A user of this tenant has logged in.
-    pub(crate) fn log_in(&mut self, sessions: &Sessions, tenant: Option<&str>, user: &str) {
-        self.user = Some(user.into());
+    pub(crate) fn log_in(&mut self, sessions: &Sessions, tenant: Option<&str>, user: Arc<str>) {
+        self.user = Some(user);
         if let Some(tenant) = tenant.filter(|name| !name.is_empty()) {
             self.tenant = sessions.shared(tenant);
         }

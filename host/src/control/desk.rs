@@ -142,7 +142,7 @@ fn session(view: View, now: u64) -> Session {
         peer: view.peer.to_string(),
         tls: view.is_tls,
         tenant: view.tenant.to_string(),
-        user: view.user.map(String::from),
+        user: view.user.as_deref().map(String::from),
         state: view.state.word().to_owned(),
         component: view.component.map(|component| component.to_string()),
         parked: view.is_parked,

@@ -10,7 +10,10 @@ mod tests;
 
 use std::{
     fmt, io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -138,7 +141,7 @@ pub struct Claim {
 #[derive(Clone, Debug, Default)]
 pub struct Usage {
     /// The user, as the user database writes the name.
-    pub user: String,
+    pub user: Arc<str>,
     /// Messages of the maildrop at login.
     pub messages: u32,
     /// Octets of the maildrop at login.

@@ -35,7 +35,7 @@ fn aborted(denied: u32, refused: u32, last: Option<(&[u8], &'static str)>) -> Su
 
 fn finished() -> Summary {
     let usage = Usage {
-        user: "alice".to_owned(),
+        user: "alice".into(),
         messages: 2,
         octets: 42,
         whole: Read {

@@ -149,9 +149,8 @@ impl Attempt {
     /// The claim is right: now for the maildrop.
     pub(super) async fn open(self, account: &Account) -> Result<Grant, Refusal> {
         match self.enter(account).await {
-            Ok(grant) => {
-                let tenant = &self.context.tenant;
-                self.session.record().succeed(tenant, &account.user);
+            Ok((grant, user)) => {
+                self.session.record().succeed(&self.context.tenant, user);
                 self.session.count(self.method, None);
                 Ok(grant)
             }
@@ -244,8 +243,9 @@ impl Attempt {
         }
     }
 
-    /// Opens the maildrop, if it is not too early and there is room.
-    async fn enter(&self, account: &Account) -> Result<Grant, Cause> {
+    /// Opens the maildrop, if it is not too early and there is room, and says whose it is: one text for
+    /// all who keep it.
+    async fn enter(&self, account: &Account) -> Result<(Grant, Arc<str>), Cause> {
         let Self {
             session, context, ..
         } = self;
@@ -266,11 +266,10 @@ impl Attempt {
             }
             Some(Expire::Days(_) | Expire::Never) | None => maildrop,
         };
+        let user = Arc::clone(place.user());
         *session.place() = Some(place);
-        Ok(Grant {
-            maildrop,
-            announce: self.announce(&policy),
-        })
+        let announce = self.announce(&policy);
+        Ok((Grant { maildrop, announce }, user))
     }
 
     /// Whether it is not too early; if this is to count as a login, it is remembered.

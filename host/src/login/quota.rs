@@ -125,6 +125,11 @@ impl Quota {
 }
 
 impl Place {
+    /// Whose it is.
+    pub(super) fn user(&self) -> &Arc<str> {
+        &self.user
+    }
+
     /// Whether what is fetched is counted at all.
     pub(super) fn is_metered(&self) -> bool {
         self.quota.limits.transfer_per_day.is_some()

@@ -116,12 +116,12 @@ pub struct Record {
     /// How the last claim was made: `PLAIN` (USER and PASS too), `APOP`, or the name of a SASL
     /// mechanism.
     pub method: Option<&'static str>,
-    /// Who the last claim was about, in the client's words.
+    /// Who the last claim was about, in the client's words; nobody any more once somebody has logged in.
     pub user: Option<UserName>,
     /// Why the last claim was refused, if it was.
     pub cause: Option<Cause>,
     /// Who has logged in, in the words of the user database.
-    pub logged_in: Option<String>,
+    pub logged_in: Option<Arc<str>>,
     /// Whose user that is; empty for a user who belongs to no tenant.
     pub tenant: Option<Arc<str>>,
 }
@@ -147,8 +147,9 @@ impl Record {
         self.cause = Some(cause);
     }
 
-    pub(super) fn succeed(&mut self, tenant: &Arc<str>, user: &str) {
-        self.logged_in = Some(user.to_owned());
+    pub(super) fn succeed(&mut self, tenant: &Arc<str>, user: Arc<str>) {
+        self.user = None;
+        self.logged_in = Some(user);
         self.tenant = Some(Arc::clone(tenant));
     }
 }

@@ -65,7 +65,7 @@ impl From<Record> for Logins {
             denied,
             method: method.map(str::to_owned),
             user: user.map(|user| user.octets().to_vec()),
-            logged_in,
+            logged_in: logged_in.map(|user| user.to_string()),
             tenant: tenant.map(|tenant| tenant.to_string()),
         }
     }
@@ -84,7 +84,7 @@ impl From<&Logins> for Record {
             method,
             user: logins.user.as_deref().map(Into::into),
             cause: None,
-            logged_in: logins.logged_in.clone(),
+            logged_in: logins.logged_in.as_deref().map(Into::into),
             tenant: logins.tenant.as_deref().map(Into::into),
         }
     }

@@ -21,8 +21,7 @@ async fn a_right_password_gives_the_maildrop_at_once() {
     let expected = Record {
         attempts: 1,
         method: Some("PLAIN"),
-        user: Some(b"alice".as_slice().into()),
-        logged_in: Some("alice".to_owned()),
+        logged_in: Some("alice".into()),
         tenant: Some("".into()),
         ..Record::default()
     };

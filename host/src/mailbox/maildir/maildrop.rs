@@ -99,8 +99,8 @@ pub(super) struct LockedMaildir {
     names: Arc<Names>,
     /// The folders as they were then; nobody has looked as a rule.
     seen: Option<Box<Stamps>>,
-    /// What was found out about sizes since.
-    verdicts: Arc<Verdicts>,
+    /// What was found out about sizes since a message was opened first.
+    verdicts: Option<Arc<Verdicts>>,
     /// Released when it is dropped, last.
     lock: Lock,
     uidl: Uidl,
@@ -116,7 +116,7 @@ impl LockedMaildir {
             contents: opened.contents,
             names: opened.names,
             seen: None,
-            verdicts: Arc::default(),
+            verdicts: None,
             lock: opened.lock,
             uidl,
             user: user.into(),
@@ -129,7 +129,7 @@ impl LockedMaildir {
             .filter(|index| *index < self.names.len())
             .ok_or(Fault::Gone)?;
         let announced = self.contents.snapshot.size(number).ok_or(Fault::Gone)?;
-        if self.verdicts.get(number) == Some(Verdict::Wrong) {
+        if self.verdict(number) == Some(Verdict::Wrong) {
             return Err(Fault::Gone);
         }
         let (path, file, identity) = self
@@ -137,7 +137,7 @@ impl LockedMaildir {
             .await
             .map_err(|errno| self.failed(number, errno))?;
         let memo = self.memo(number, &path);
-        let file = match (self.contents.stored(number), self.verdicts.get(number)) {
+        let file = match (self.contents.stored(number), self.verdict(number)) {
             (Some(stored), _) if stored != identity.stored => return Err(memo.changed()),
             (Some(_), _) | (None, Some(_)) => file,
             (None, None) => memo.check_claim(file, identity, announced).await?,
@@ -149,7 +149,11 @@ impl LockedMaildir {
         }))
     }
 
-    fn memo(&self, number: u32, path: &CStr) -> Memo {
+    fn verdict(&self, number: u32) -> Option<Verdict> {
+        self.verdicts.as_ref()?.get(number)
+    }
+
+    fn memo(&mut self, number: u32, path: &CStr) -> Memo {
         let unique = paths::unique(path);
         let uid = self.contents.snapshot.uid(number).unwrap_or_default();
         let shown = match self.uidl {
@@ -162,7 +166,7 @@ impl LockedMaildir {
             number,
             unique: unique.into(),
             shown,
-            verdicts: Arc::clone(&self.verdicts),
+            verdicts: Arc::clone(self.verdicts.get_or_insert_default()),
         }
     }
 
