@@ -58,7 +58,9 @@ impl<S: Stream> Left<S> {
         let is_done = self.is_peer_gone || (end == End::Quit && !self.is_pending);
         let is_gone = matches!(end, End::PeerClosed | End::Io(_) | End::WriteStalled);
         let is_reachable = !is_gone && !matches!(end, End::HandedOver | End::Kicked);
-        if is_reachable && !stop.abort.is_cancelled() {
+        // Where nothing is left to be said or read, to close the socket says all.
+        let is_over = is_done && self.stream.socket().is_some();
+        if is_reachable && !is_over && !stop.abort.is_cancelled() {
             self.traffic.octets_in += Box::pin(linger::close(self.stream, is_done)).await;
         }
         Outcome {
