@@ -1,5 +1,7 @@
 //! Claims with a password, the limits on them, and the maildrop behind them.
 
+use std::task::{Context, Waker};
+
 use super::*;
 use crate::auth::MAX_PASSWORD_OCTETS;
 
@@ -27,6 +29,17 @@ async fn a_right_password_gives_the_maildrop_at_once() {
     };
     assert_eq!(watch.record(), expected);
     assert!(!watch.is_exhausted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_not_failed_does_not_wait_for_a_timer() {
+    let fixture = Fixture::new();
+    let mut login = fixture.connect("192.0.2.1");
+    // Timers go by milliseconds: one that is set in between goes off behind it.
+    tokio::time::advance(Duration::from_micros(300)).await;
+    let claim = pin!(login.password(b"alice", b"tanstaaf"));
+    let claimed = claim.poll(&mut Context::from_waker(Waker::noop()));
+    assert!(claimed.is_ready());
 }
 
 #[tokio::test(start_paused = true)]
