@@ -3,7 +3,7 @@
 //!
 //! Whether anything stops it is not decided here. An order that is not known is a NOOP.
 
-use alloc::{vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 use core::{arch::wasm32, mem};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
             mail::{Maildrop, Message, Unfinished},
         },
     },
+    stain,
 };
 
 /// A handle that the guest was never given.
@@ -75,6 +76,7 @@ pub(crate) struct Deeds {
     /// What the next `suspend` gives, if that was ordered.
     pub(crate) state: Option<Vec<u8>>,
     pub(crate) hoard: Vec<Vec<u8>>,
+    pub(crate) stains: Vec<Vec<u64>>,
     /// How far down the stack it has been.
     pub(crate) depth: u32,
 }
@@ -87,6 +89,7 @@ impl Deeds {
             .exhaust(word)
             .or_else(|| lie(word, rest))
             .or_else(|| self.fill_state(word, rest))
+            .or_else(|| self.stain(word, rest))
             .or_else(|| self.claim(word, rest))
             .or_else(|| self.misuse(word, rest));
         answer.unwrap_or_else(Answer::plain)
@@ -128,6 +131,16 @@ impl Deeds {
             self.state = Some(vec![b'x'; size(rest)]);
             Answer::plain()
         })
+    }
+
+    /// Orders about what is left in the memory.
+    fn stain(&mut self, word: &str, rest: &str) -> Option<Answer> {
+        match word {
+            "STAIN" => self.stains.push(stain::marks(size(rest))),
+            "SEEK" => return Some(Answer::of(format!("+OK {}\r\n", stain::count()).into())),
+            _ => return None,
+        }
+        Some(Answer::plain())
     }
 
     /// Orders about who is logged in.

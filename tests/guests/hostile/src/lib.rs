@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod deed;
 mod memory;
+mod stain;
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::cell::RefCell;
