@@ -7,7 +7,7 @@ use popcell::{
     rollout::{Refusal, Standing},
 };
 
-use super::site::{Setting, Site, many, moves_in_the_middle_of_an_answer};
+use super::site::{Setting, Site, many, moves_in_the_middle_of_an_answer, wait};
 
 #[test]
 fn open_sessions_move_with_all_that_they_have() {
@@ -22,11 +22,11 @@ fn open_sessions_move_with_all_that_they_have() {
     assert_eq!((report.there, report.moved, report.behind), (3, 3, 0));
     assert_eq!((report.generation, report.refused), (2, 0));
     let digest = Some(report.digest.as_str());
-    assert!(
-        site.views()
-            .iter()
-            .all(|view| view.component.as_deref() == digest)
-    );
+    // A session is counted as it moves, and says so a moment later.
+    wait(|| {
+        let views = site.views();
+        views.iter().all(|view| view.component.as_deref() == digest)
+    });
     greeted.ok("QUIT\r\n").unwrap();
     named.ok("PASS hunter2\r\n").unwrap();
     named.ok("QUIT\r\n").unwrap();
@@ -100,7 +100,7 @@ fn generations_are_freed_when_their_last_session_leaves() {
     assert_eq!(site.standing(3), Some(Standing::Previous));
     assert_eq!(site.standing(4), Some(Standing::Current));
     alice.ok("QUIT\r\n").unwrap();
-    super::site::wait(|| site.standing(1).is_none());
+    wait(|| site.standing(1).is_none());
 }
 
 #[test]
