@@ -163,6 +163,11 @@ impl Connection {
             max_bad_commands_after_login: 20,
         }
     }
+
+    /// The mechanisms, for whoever keeps texts of their own.
+    pub(crate) fn mechanism_names(&self) -> Vec<String> {
+        self.mechanisms.iter().map(ToString::to_string).collect()
+    }
 }
 
 /// A session outside of any cell: bytes and capabilities.

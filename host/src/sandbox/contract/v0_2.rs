@@ -188,11 +188,7 @@ impl From<&Connection> for wit::Connection {
             tls: connection.tls,
             may_start_tls: connection.may_start_tls,
             may_login: connection.may_login,
-            mechanisms: connection
-                .mechanisms
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            mechanisms: connection.mechanism_names(),
             announce: connection.announce.to_vec(),
             max_bad_commands: connection.max_bad_commands,
             max_bad_commands_after_login: connection.max_bad_commands_after_login,
