@@ -1,6 +1,7 @@
-//! Builds the component for wasm and hands its path to `sandbox/mod.rs`, which embeds it.
+//! Builds the component for wasm and hands its paths to `sandbox/mod.rs`, which embeds it: once with all
+//! that this host offers, and once for every host of the contract.
 //!
-//! `POPCELL_COMPONENT_FILE` names a prebuilt component instead; then nothing is compiled here.
+//! `POPCELL_COMPONENT_FILE` names a prebuilt component instead, for both; then nothing is compiled here.
 
 use std::{
     env, fs,
@@ -10,15 +11,24 @@ use std::{
 
 const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "component";
+/// What this host offers beside what every host has.
+const OFFERED: &[&str] = &["--features", "forward"];
 const PREBUILT: &str = "POPCELL_COMPONENT_FILE";
 
 fn main() {
     println!("cargo::rerun-if-env-changed={PREBUILT}");
-    let component = match env::var_os(PREBUILT) {
-        Some(file) => prebuilt(Path::new(&file)),
-        None => build(),
+    let [embedded, portable] = match env::var_os(PREBUILT) {
+        Some(file) => {
+            let file = prebuilt(Path::new(&file));
+            [file.clone(), file]
+        }
+        None => [build("embedded", OFFERED), build("portable", &[])],
     };
-    println!("cargo::rustc-env=POPCELL_COMPONENT={}", component.display());
+    println!("cargo::rustc-env=POPCELL_COMPONENT={}", embedded.display());
+    println!(
+        "cargo::rustc-env=POPCELL_PORTABLE_COMPONENT={}",
+        portable.display()
+    );
 }
 
 fn prebuilt(file: &Path) -> PathBuf {
@@ -29,7 +39,8 @@ fn prebuilt(file: &Path) -> PathBuf {
     }
 }
 
-fn build() -> PathBuf {
+/// Builds it with these features into a file of this name.
+fn build(name: &str, features: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for input in [
         "component",
@@ -53,6 +64,7 @@ fn build() -> PathBuf {
             "--profile",
             PROFILE,
         ])
+        .args(features)
         .args(["--target", TARGET, "--target-dir"])
         .arg(&out);
     // What is meant for the host's own compilation must not reach the component's.
@@ -78,9 +90,13 @@ fn build() -> PathBuf {
         }
         fail(&format!("the component did not build:\n{log}"));
     }
-    out.join(TARGET)
-        .join(PROFILE)
-        .join("popcell_component.wasm")
+    let built = out.join(TARGET).join(PROFILE);
+    let built = built.join("popcell_component.wasm");
+    let kept = out.join(name).with_extension("wasm");
+    if let Err(error) = fs::copy(&built, &kept) {
+        fail(&format!("{}: {error}", built.display()));
+    }
+    kept
 }
 
 fn fail(why: &str) -> ! {

@@ -3,11 +3,9 @@
 //! Sends as much as a step may hold and remembers where it is; the host calls again when the peer
 //! has taken that. Holds no part of a message between two steps.
 
-use alloc::vec::Vec;
-
 use crate::{
-    capability::{Fault, Host, Maildrop, Message},
-    dot::Stuffer,
+    capability::{Fault, Forwarded, Host, Maildrop, Message},
+    dot::{STUFFED, Stuffer},
     limits::{READ_OCTETS, SCAN_LINE_OCTETS, WHOLE_ANSWER_OCTETS, WINDOW_MESSAGES},
     reply::{Error, Output},
     session::{Ended, State},
@@ -39,38 +37,27 @@ pub(crate) struct Body<M> {
     pub(crate) top: Option<Top>,
 }
 
-/// A message that has been opened and begun to be read, but of which nothing has been said.
-pub(crate) struct Opened<M> {
-    body: Body<M>,
-    first: Vec<u8>,
-}
-
-/// Opens a message and reads its beginning, so that a fault can still be an answer.
-pub(crate) fn open<D: Maildrop>(
+/// Opens a message and begins to send it behind the first line of the answer. A fault can still be an
+/// answer: nothing of the line is left then.
+pub(crate) fn begin<D: Maildrop>(
     maildrop: &D,
     number: u32,
     top: Option<Top>,
-    out: &Output,
-) -> Result<Opened<D::Message>, Error> {
-    let message = maildrop.open(number)?;
-    let first = message.read(read_octets(out))?;
-    Ok(Opened {
-        body: Body {
-            message,
-            stuffer: Stuffer::new(),
-            top,
-        },
-        first,
-    })
-}
-
-impl<M: Message> Opened<M> {
-    /// Sends the beginning, behind the first line of the answer.
-    pub(crate) fn begin(self, out: &mut Output) -> Part<M> {
-        let Self { mut body, first } = self;
-        body.send(first, out);
-        Part::Body(body)
+    out: &mut Output,
+    first_line: impl FnOnce(&mut Output),
+) -> Result<Part<D::Message>, Error> {
+    let mut body = Body {
+        message: maildrop.open(number)?,
+        stuffer: Stuffer::new(),
+        top,
+    };
+    let (before, octets) = (out.len(), read_octets(out));
+    first_line(out);
+    if let Err(fault) = body.send(octets, out) {
+        out.take_back(before);
+        return Err(fault.into());
     }
+    Ok(Part::Body(body))
 }
 
 /// Whether an answer has come to its end.
@@ -87,7 +74,7 @@ impl<H: Host> Answer<H> {
             let progress = match &mut self.part {
                 Part::List { next } => self.transaction.list_window(next, out),
                 Part::Uidl { next } => self.transaction.uidl_window(next, out),
-                Part::Body(body) => body.read(out),
+                Part::Body(body) => body.send(read_octets(out), out),
             };
             match progress {
                 Ok(Progress::More) => {}
@@ -157,24 +144,46 @@ impl<H: Host> Transaction<H> {
 }
 
 impl<M: Message> Body<M> {
-    fn read(&mut self, out: &mut Output) -> Result<Progress, Fault> {
-        if self.top.is_some_and(|top| top.is_done()) {
+    /// Sends about so many octets of the message.
+    fn send(&mut self, octets: u32, out: &mut Output) -> Result<Progress, Fault> {
+        match self.top {
+            Some(top) if top.is_done() => Ok(self.end(out)),
+            Some(_) => self.read(octets, out),
+            None => self.forward(octets, out),
+        }
+    }
+
+    /// Lets the host send what comes next, as it is but for the dots; or else reads it.
+    fn forward(&mut self, octets: u32, out: &mut Output) -> Result<Progress, Fault> {
+        let at = u32::try_from(out.len()).unwrap_or(u32::MAX);
+        let at_line_start = self.stuffer.is_at_line_start();
+        let forwarded = self.message.forward(octets, at, at_line_start, STUFFED);
+        let Some(forwarded) = forwarded else {
+            return self.read(octets, out);
+        };
+        let Forwarded {
+            octets,
+            at_line_start,
+        } = forwarded?;
+        if octets == 0 {
             return Ok(self.end(out));
         }
-        let chunk = self.message.read(read_octets(out))?;
-        if chunk.is_empty() {
-            return Ok(self.end(out));
-        }
-        self.send(chunk, out);
+        out.forwarded(octets);
+        self.stuffer = Stuffer::resumed(at_line_start);
         Ok(Progress::More)
     }
 
-    fn send(&mut self, mut chunk: Vec<u8>, out: &mut Output) {
+    fn read(&mut self, octets: u32, out: &mut Output) -> Result<Progress, Fault> {
+        let mut chunk = self.message.read(octets)?;
+        if chunk.is_empty() {
+            return Ok(self.end(out));
+        }
         if let Some(top) = &mut self.top {
             let taken = top.take(&chunk);
             chunk.truncate(taken);
         }
         self.stuffer.stuff(chunk, out.octets());
+        Ok(Progress::More)
     }
 
     /// The terminator must stand on a line of its own, whatever the store gave.

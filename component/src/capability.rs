@@ -57,6 +57,28 @@ pub trait Message {
     ///
     /// A [`Fault`] of the store; the message is of no more use then.
     fn read(&self, max: u32) -> Result<Vec<u8>, Fault>;
+
+    /// As [`Self::read`], but the host makes the octets a part of the step's output, behind its first
+    /// `at` octets, and puts one more `stuffed` in front of each that begins a line. `None` where the
+    /// host does not do that: then the message is read.
+    fn forward(
+        &self,
+        _max: u32,
+        _at: u32,
+        _at_line_start: bool,
+        _stuffed: u8,
+    ) -> Option<Result<Forwarded, Fault>> {
+        None
+    }
+}
+
+/// What forwarding came to (`mail.forwarded`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Forwarded {
+    /// Octets of output, none at the end of the message.
+    pub octets: u32,
+    /// Whether the octet behind them begins a line.
+    pub at_line_start: bool,
 }
 
 /// A maildrop, locked for this session alone (`mail.maildrop`).

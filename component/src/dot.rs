@@ -5,6 +5,9 @@
 
 use alloc::vec::Vec;
 
+/// What gets one more of itself in front where it begins a line.
+pub(crate) const STUFFED: u8 = b'.';
+
 /// Room for as many dots as a chunk of text has more or less: to grow the output in the middle would
 /// copy it.
 const SPARE_OCTETS: usize = 512;
@@ -41,7 +44,7 @@ impl Stuffer {
         let mut rest = chunk.as_slice();
         // Dots are rarer than line ends, so the search is for dots.
         let mut stuffed = 0;
-        for dot in memchr::memchr_iter(b'.', &chunk) {
+        for dot in memchr::memchr_iter(STUFFED, &chunk) {
             let begins_line = if dot == 0 {
                 self.at_line_start
             } else {
@@ -52,7 +55,7 @@ impl Stuffer {
                     out.reserve(chunk.len() + SPARE_OCTETS);
                 }
                 out.extend_from_slice(&chunk[stuffed..=dot]);
-                out.push(b'.');
+                out.push(STUFFED);
                 stuffed = dot + 1;
                 rest = &chunk[stuffed..];
             }

@@ -12,7 +12,12 @@ use crate::{capability, connection, parked, session};
 use exports::popcell::pop3::session as wit;
 use popcell::pop3::{auth, mail};
 
-wit_bindgen::generate!({ path: "../wit", world: "pop3-session", pub_export_macro: true });
+wit_bindgen::generate!({
+    path: "../wit",
+    world: "pop3-session",
+    features: ["forward"],
+    pub_export_macro: true,
+});
 
 /// The component that has these sessions.
 pub struct Component;
@@ -164,6 +169,28 @@ impl capability::Maildrop for mail::Maildrop {
 impl capability::Message for mail::Message {
     fn read(&self, max: u32) -> Result<Vec<u8>, capability::Fault> {
         Self::read(self, max).map_err(Into::into)
+    }
+
+    #[cfg(feature = "forward")]
+    fn forward(
+        &self,
+        max: u32,
+        at: u32,
+        at_line_start: bool,
+        stuffed: u8,
+    ) -> Option<Result<capability::Forwarded, capability::Fault>> {
+        let forwarded = Self::forward(self, max, at, at_line_start, stuffed);
+        Some(forwarded.map(Into::into).map_err(Into::into))
+    }
+}
+
+#[cfg(feature = "forward")]
+impl From<mail::Forwarded> for capability::Forwarded {
+    fn from(forwarded: mail::Forwarded) -> Self {
+        Self {
+            octets: forwarded.octets,
+            at_line_start: forwarded.at_line_start,
+        }
     }
 }
 

@@ -58,7 +58,9 @@ mod transaction;
 mod update;
 
 pub use crate::{
-    capability::{Exchange, Fault, Host, Maildrop, Message, Refusal, Summary, Turn, Unfinished},
+    capability::{
+        Exchange, Fault, Forwarded, Host, Maildrop, Message, Refusal, Summary, Turn, Unfinished,
+    },
     command::{COMMANDS, Row, Verb},
     connection::Connection,
     parked::{Parked, ResumeError},

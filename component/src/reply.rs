@@ -103,6 +103,8 @@ impl From<Refusal> for Error {
 #[derive(Debug)]
 pub(crate) struct Output {
     octets: Vec<u8>,
+    /// Octets beside these that the host forwards.
+    forwarded: usize,
     max: usize,
 }
 
@@ -112,17 +114,35 @@ impl Output {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         Self {
             octets: Vec::with_capacity(128),
+            forwarded: 0,
             max,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.octets.is_empty()
+        self.octets.is_empty() && self.forwarded == 0
     }
 
     /// Octets until the mark.
     pub(crate) fn room(&self) -> usize {
-        self.max.saturating_sub(self.octets.len())
+        let octets = self.octets.len().saturating_add(self.forwarded);
+        self.max.saturating_sub(octets)
+    }
+
+    /// Octets so far, without what is forwarded.
+    pub(crate) fn len(&self) -> usize {
+        self.octets.len()
+    }
+
+    /// Takes back what was said behind the first `len` octets.
+    pub(crate) fn take_back(&mut self, len: usize) {
+        self.octets.truncate(len);
+    }
+
+    /// The host sends so many octets beside these.
+    pub(crate) fn forwarded(&mut self, octets: u32) {
+        let octets = usize::try_from(octets).unwrap_or(usize::MAX);
+        self.forwarded = self.forwarded.saturating_add(octets);
     }
 
     pub(crate) fn into_octets(self) -> Vec<u8> {

@@ -122,10 +122,11 @@ impl<H: Host> Transaction<H> {
     fn retr(&mut self, number: &[u8], out: &mut Output) -> Done<H> {
         let number = self.unmarked(number, Error::BadMessageNumber)?;
         let octets = self.size(number)?;
-        let body = answer::open(&self.maildrop, number, None, out)?;
+        let part = answer::begin(&self.maildrop, number, None, out, |out| {
+            out.ok_number(octets, " octets");
+        })?;
         self.highest = self.highest.max(number);
-        out.ok_number(octets, " octets");
-        Ok(Some(body.begin(out)))
+        Ok(Some(part))
     }
 
     // RFC 1939 §5 (DELE): marks only; the message goes in UPDATE.
@@ -147,10 +148,12 @@ impl<H: Host> Transaction<H> {
     fn top(&mut self, number: &[u8], lines: &[u8], out: &mut Output) -> Done<H> {
         let lines = decimal(lines).ok_or(Error::BadLineCount)?;
         let number = self.unmarked(number, Error::BadMessageNumber)?;
-        let body = answer::open(&self.maildrop, number, Some(Top::new(lines)), out)?;
+        let top = Some(Top::new(lines));
+        let part = answer::begin(&self.maildrop, number, top, out, |out| {
+            out.ok("Top of message follows");
+        })?;
         self.highest = self.highest.max(number);
-        out.ok("Top of message follows");
-        Ok(Some(body.begin(out)))
+        Ok(Some(part))
     }
 
     fn uidl(&self, out: &mut Output) -> Done<H> {

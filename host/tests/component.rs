@@ -12,16 +12,16 @@ use std::{
     process::{Command, Output},
 };
 
-use popcell::sandbox::{EMBEDDED_COMPONENT, digest};
+use popcell::sandbox::{PORTABLE_COMPONENT, digest};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A directory with the component that is in the program.
+/// A directory with the component that any host takes.
 fn exported() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let output = popcell(dir.path(), &["component", "export", "pop3.wasm"]);
     let said = String::from_utf8(output.stdout).unwrap();
-    let (octets, digest) = (EMBEDDED_COMPONENT.len(), digest(EMBEDDED_COMPONENT));
+    let (octets, digest) = (PORTABLE_COMPONENT.len(), digest(PORTABLE_COMPONENT));
     assert_eq!(
         said,
         format!("pop3.wasm: {octets} octets, SHA-256 {digest}\n")
@@ -46,10 +46,10 @@ fn refused(dir: &Path, arguments: &[&str], code: i32) -> String {
 }
 
 #[test]
-fn an_exported_component_is_the_embedded_one_and_nothing_is_overwritten() {
+fn an_exported_component_is_the_portable_one_and_nothing_is_overwritten() {
     let dir = exported();
     let file = dir.path().join("pop3.wasm");
-    assert_eq!(fs::read(&file).unwrap(), EMBEDDED_COMPONENT);
+    assert_eq!(fs::read(&file).unwrap(), PORTABLE_COMPONENT);
     fs::write(&file, "mine").unwrap();
     let error = refused(dir.path(), &["component", "export", "pop3.wasm"], 1);
     assert_eq!(
@@ -59,7 +59,7 @@ fn an_exported_component_is_the_embedded_one_and_nothing_is_overwritten() {
     assert_eq!(fs::read(&file).unwrap(), b"mine");
     let forced = ["component", "export", "pop3.wasm", "--force"];
     assert!(popcell(dir.path(), &forced).status.success());
-    assert_eq!(fs::read(&file).unwrap(), EMBEDDED_COMPONENT);
+    assert_eq!(fs::read(&file).unwrap(), PORTABLE_COMPONENT);
     // Neither through a link that leads nowhere.
     symlink("nowhere", dir.path().join("link")).unwrap();
     refused(dir.path(), &["component", "export", "link"], 1);
@@ -91,7 +91,7 @@ fn inspect_says_what_a_component_is() {
     assert_eq!(facts["fits"], true);
     assert_eq!(facts["wasi"], false);
     assert_eq!(facts["signed_by"], "E7620F1842B4E81F");
-    assert_eq!(facts["sha256"], digest(EMBEDDED_COMPONENT));
+    assert_eq!(facts["sha256"], digest(PORTABLE_COMPONENT));
     fs::write(dir.path().join("pop3.wasm.minisig"), "none").unwrap();
     let error = refused(dir.path(), &["component", "inspect", "pop3.wasm"], 1);
     assert!(error.contains("is no signature of minisign"), "{error}");
@@ -103,7 +103,7 @@ fn what_is_no_component_or_another_one_is_told_what_was_expected() {
     fs::write(dir.path().join("text"), "POP3 server ready").unwrap();
     fs::write(dir.path().join("core"), b"\0asm\x01\0\0\0").unwrap();
     fs::write(dir.path().join("empty"), b"\0asm\x0d\0\x01\0").unwrap();
-    let mut newer = EMBEDDED_COMPONENT.to_vec();
+    let mut newer = PORTABLE_COMPONENT.to_vec();
     let (old, new) = (b"session@0.1.0", b"session@0.3.0");
     for at in 0..newer.len() - old.len() {
         if newer[at..].starts_with(old) {

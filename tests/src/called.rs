@@ -34,6 +34,9 @@ pub struct Manner {
     pub is_parked: bool,
     /// Most octets that arrive at once.
     pub arrival: usize,
+    /// Whether the host forwards messages, where sessions are native. In a sandbox it is for the
+    /// component to ask.
+    pub forwards: bool,
 }
 
 impl Default for Manner {
@@ -43,6 +46,7 @@ impl Default for Manner {
             lines: usize::MAX,
             is_parked: false,
             arrival: usize::MAX,
+            forwards: false,
         }
     }
 }

@@ -7,17 +7,33 @@ use popcell_component::{Session, Step};
 
 use crate::{
     called::{Called, Door, Manner},
-    fake::{FakeHost, World},
+    fake::{FakeHost, Forwarding, World},
 };
 
 /// The door to sessions of this process.
-#[derive(Clone, Copy, Debug)]
-pub struct Native;
+#[derive(Clone, Debug, Default)]
+pub struct Native {
+    /// There if their host forwards.
+    forwarding: Option<Forwarding>,
+}
 
 impl Native {
     /// A driver that calls in this manner.
     pub fn driver(manner: Manner) -> Called<Self> {
-        Called::new(Self, manner)
+        let forwarding = manner.forwards.then(Forwarding::default);
+        Called::new(Self { forwarding }, manner)
+    }
+
+    fn host(&self, host: &FakeHost) -> FakeHost {
+        host.clone().forwarding(self.forwarding.clone())
+    }
+
+    fn whole(&self, step: Step) -> Step {
+        let Some(forwarding) = &self.forwarding else {
+            return step;
+        };
+        let output = forwarding.put_into(step.output);
+        Step { output, ..step }
     }
 }
 
@@ -25,7 +41,8 @@ impl Door for Native {
     type Session = Session<FakeHost>;
 
     fn enter(&self, world: &World, host: &FakeHost) -> Result<Self::Session> {
-        Ok(Session::new(host.clone(), world.scene().connection.clone()))
+        let connection = world.scene().connection.clone();
+        Ok(Session::new(self.host(host), connection))
     }
 
     fn greet(&self, session: &mut Self::Session) -> Result<Step> {
@@ -33,11 +50,11 @@ impl Door for Native {
     }
 
     fn lines(&self, session: &mut Self::Session, lines: &[u8], max: u32) -> Result<Step> {
-        Ok(session.lines(lines, max))
+        Ok(self.whole(session.lines(lines, max)))
     }
 
     fn more(&self, session: &mut Self::Session, max: u32) -> Result<Step> {
-        Ok(session.more(max))
+        Ok(self.whole(session.more(max)))
     }
 
     fn overlong(&self, session: &mut Self::Session) -> Result<Step> {
@@ -53,7 +70,7 @@ impl Door for Native {
     ) -> Result<Self::Session> {
         let mut parked = session.suspend();
         look(&mut parked.state)?;
-        Session::resume(host.clone(), parked, world.scene().connection.clone())
+        Session::resume(self.host(host), parked, world.scene().connection.clone())
             .map_err(|error| anyhow!("its own state is refused: {error:?}"))
     }
 }

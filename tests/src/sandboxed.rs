@@ -3,7 +3,9 @@
 //! The same calls as `native`, through wasmtime and everything that the host checks there.
 
 use anyhow::{Context as _, Error, Result};
-use popcell::sandbox::{self, EMBEDDED_COMPONENT, Engine, EngineOptions, Sandbox, Session};
+use popcell::sandbox::{
+    self, EMBEDDED_COMPONENT, Engine, EngineOptions, PORTABLE_COMPONENT, Sandbox, Session,
+};
 use popcell_component::{Connection, Next, Step};
 use tokio::runtime::{Builder, Runtime};
 
@@ -38,18 +40,32 @@ impl Sandboxed {
         Ok(Called::new(Self::door(engine)?, manner))
     }
 
+    /// A driver that calls the component for any host in this manner.
+    ///
+    /// # Errors
+    ///
+    /// The system does not give what the engine needs.
+    pub fn portable(manner: Manner) -> Result<Called<Self>> {
+        let door = Self::of(Engine::default(), PORTABLE_COMPONENT)?;
+        Ok(Called::new(door, manner))
+    }
+
     /// The door to sessions of the embedded component, run by this engine.
     ///
     /// # Errors
     ///
     /// The system does not give what the engine needs.
     pub fn door(engine: Engine) -> Result<Self> {
+        Self::of(engine, EMBEDDED_COMPONENT)
+    }
+
+    fn of(engine: Engine, component: &[u8]) -> Result<Self> {
         let options = EngineOptions {
             cells: 4,
             cell_memory: 1024 * 1024,
             engine,
         };
-        let sandbox = Sandbox::new(options, server::patient(), EMBEDDED_COMPONENT)?;
+        let sandbox = Sandbox::new(options, server::patient(), component)?;
         let runtime = Builder::new_current_thread().enable_time().build()?;
         Ok(Self { sandbox, runtime })
     }

@@ -185,12 +185,15 @@ fn manner() -> impl Strategy<Value = Manner> {
     let max = prop_oneof![Just(1_024_u32), 1_024_u32..5_000, Just(1_048_576)];
     let lines = prop_oneof![1_usize..4, Just(usize::MAX)];
     let arrival = prop_oneof![1_usize..4, 1_usize..100, Just(usize::MAX)];
-    (max, lines, any::<bool>(), arrival).prop_map(|(max, lines, is_parked, arrival)| Manner {
-        max,
-        lines,
-        is_parked,
-        arrival,
-    })
+    (max, lines, any::<bool>(), arrival, any::<bool>()).prop_map(
+        |(max, lines, is_parked, arrival, forwards)| Manner {
+            max,
+            lines,
+            is_parked,
+            arrival,
+            forwards,
+        },
+    )
 }
 
 /// A line of a client that is mostly sane.

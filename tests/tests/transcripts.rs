@@ -142,6 +142,18 @@ fn a_session_whose_peer_sends_octet_by_octet_speaks_as_written() {
 }
 
 #[test]
+fn a_session_whose_host_forwards_speaks_as_written() {
+    for is_parked in [false, true] {
+        play_all(&mut Native::driver(Manner {
+            is_parked,
+            max: if is_parked { 1_024 } else { 65_536 },
+            forwards: true,
+            ..Manner::default()
+        }));
+    }
+}
+
+#[test]
 fn the_component_in_its_sandbox_speaks_as_written() {
     play_where(
         Scene::is_playable_by_the_host,
@@ -158,6 +170,16 @@ fn a_component_that_is_parked_between_any_two_calls_speaks_as_written() {
         ..Manner::default()
     };
     play_where(Scene::is_playable_by_the_host, 80, &mut sandboxed(manner));
+}
+
+#[test]
+fn the_component_for_any_host_speaks_as_written() {
+    let driver = Sandboxed::portable(Manner::default());
+    play_where(
+        Scene::is_playable_by_the_host,
+        80,
+        &mut driver.expect("an engine and the portable component"),
+    );
 }
 
 #[test]

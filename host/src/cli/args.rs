@@ -31,7 +31,7 @@ Exit codes:
 
 const COMPONENT_HELP: &str = "\
 Examples:
-  popcell component export pop3.wasm              the component that is in this program
+  popcell component export pop3.wasm              POP3, for any host of the contract
   popcell component inspect mine.wasm             what it is, and what it wants
   popcell component test mine.wasm --wasi         whether it can be given a session";
 
@@ -224,7 +224,10 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Component {
-    /// Write the component that is in this program to a file.
+    /// Write the component that speaks POP3 to a file, as every host of the contract takes it.
+    ///
+    /// The one that this program runs says the same, and has messages sent by a function that only
+    /// this program offers.
     Export {
         /// The file to make.
         file: PathBuf,

@@ -16,8 +16,8 @@ use super::{Failure, args::Component, print};
 use crate::{
     component::{self, Options, Trust},
     sandbox::{
-        self, EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, Permission, Sandbox, WIT_VERSION,
-        digest,
+        self, EMBEDDED_COMPONENT, Engine, EngineOptions, Limits, PORTABLE_COMPONENT, Permission,
+        Sandbox, WIT_VERSION, digest,
     },
     trial::{self, Performance, Verdict},
 };
@@ -87,13 +87,13 @@ fn export(path: &Path, is_forced: bool) -> Result<(), Failure> {
         }
         failed(source)
     })?;
-    file.write_all(EMBEDDED_COMPONENT).map_err(failed)?;
+    file.write_all(PORTABLE_COMPONENT).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     print(&format!(
         "{}: {} octets, SHA-256 {}\n",
         path.display(),
-        EMBEDDED_COMPONENT.len(),
-        digest(EMBEDDED_COMPONENT),
+        PORTABLE_COMPONENT.len(),
+        digest(PORTABLE_COMPONENT),
     ))
 }
 

@@ -16,6 +16,7 @@ use super::{
     Error, Usage,
     budget::Budget,
     clock::TICK,
+    forward::Forwarded,
     limits::{self, Limit, Limits},
     retreat::Rescued,
     stopwatch::Stopwatch,
@@ -93,6 +94,8 @@ pub(super) struct Cell {
     pub(super) committed: bool,
     /// What the session can be taken back with.
     pub(super) rescued: Rescued,
+    /// What the guest has forwarded in the call that is running.
+    pub(super) forwarded: Forwarded,
     /// What the host keeps for a component that calls WASI.
     pub(super) wasi: Option<Box<Wasi>>,
     terms: Terms,
@@ -133,6 +136,7 @@ impl Cell {
             has_open_message: false,
             committed: false,
             rescued: Rescued::default(),
+            forwarded: Forwarded::default(),
             wasi: None,
             terms,
             memory: 0,
@@ -152,6 +156,7 @@ impl Cell {
         self.call.kind = kind;
         self.call.import_calls = 0;
         self.call.stopwatch.restart(now);
+        self.forwarded.begin(0);
         if matches!(kind, Calling::Lines { .. }) {
             self.answer = Answer::default();
         }

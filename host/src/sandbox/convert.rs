@@ -16,6 +16,11 @@ pub(super) enum Asked<'a> {
     More(u32),
 }
 
+/// Octets that a step of about `max` may have, by the contract.
+pub(super) fn most_output(max: u32) -> usize {
+    usize::try_from(max).unwrap_or(usize::MAX).saturating_mul(2)
+}
+
 /// Checks a step against the contract.
 ///
 /// # Errors
@@ -25,9 +30,7 @@ pub(super) fn step(step: Given, asked: Asked<'_>) -> Result<Step, Error> {
     let consumed = usize::try_from(step.consumed).map_err(|_| CONSUMED)?;
     let max = match asked {
         Asked::Fixed => MAX_FIXED_OUTPUT,
-        Asked::Lines(_, max) | Asked::More(max) => {
-            usize::try_from(max).unwrap_or(usize::MAX).saturating_mul(2)
-        }
+        Asked::Lines(_, max) | Asked::More(max) => most_output(max),
     };
     if step.output.len() > max {
         return Err(Error::Contract("more output than was asked for"));

@@ -9,9 +9,9 @@ use wasmtime::component::Resource;
 use super::{
     cell::{Calling, Cell, Exchange, Maildrop, Message, Phase},
     contract::v0_1::{auth, mail},
-    convert,
+    convert, forward,
 };
-use crate::capability::{Grant, Refusal, Turn};
+use crate::capability::{Fault, Grant, Refusal, Turn};
 
 /// Most octets of one read, by the contract.
 const MAX_READ: u32 = 1_048_576;
@@ -139,24 +139,41 @@ impl mail::HostMessage for Cell {
     ) -> wasmtime::Result<Result<Vec<u8>, mail::Fault>> {
         self.begin_import()?;
         self.check_answering()?;
-        if !(1..=MAX_READ).contains(&max) {
-            return Err(self.breach("a read of no octets or of more than 1,048,576"));
-        }
-        let max = usize::try_from(max)?;
         let started = Instant::now();
-        let read = self.table.get_mut(&this)?.0.read(max).await;
-        self.usage.is_broken = read.is_err();
-        self.lent_octets(read.as_ref().map_or(0, Vec::len));
-        if let Ok(octets) = &read {
-            self.rescued.was_read(this.rep(), octets);
-        }
-        match read.as_ref().map(Vec::len) {
-            Ok(0) => self.usage.finished(),
-            Ok(octets) => self.usage.read(u64::try_from(octets)?),
-            Err(_) => {}
-        }
+        let read = self.next_of(&this, max).await?;
         self.spent_in_host(started.elapsed());
         Ok(read.map_err(Into::into))
+    }
+
+    async fn forward(
+        &mut self,
+        this: Resource<Message>,
+        max: u32,
+        at: u32,
+        at_line_start: bool,
+        stuffed: u8,
+    ) -> wasmtime::Result<Result<mail::Forwarded, mail::Fault>> {
+        self.begin_import()?;
+        self.check_answering()?;
+        if !self.forwarded.has_room(usize::try_from(max)?) {
+            return Err(self.breach("more forwarded than the step may have"));
+        }
+        let started = Instant::now();
+        let read = self.next_of(&this, max).await?;
+        let stuffed = read.map(|octets| forward::stuff(octets, stuffed, at_line_start));
+        self.spent_in_host(started.elapsed());
+        let octets = match stuffed {
+            Ok(octets) => octets,
+            Err(fault) => return Ok(Err(fault.into())),
+        };
+        let forwarded = mail::Forwarded {
+            octets: u32::try_from(octets.len())?,
+            at_line_start: octets.last().map_or(at_line_start, |last| *last == b'\n'),
+        };
+        if !self.forwarded.push(usize::try_from(at)?, octets) {
+            return Err(self.breach("forwarded in front of what was forwarded before"));
+        }
+        Ok(Ok(forwarded))
     }
 
     fn drop(&mut self, this: Resource<Message>) -> wasmtime::Result<()> {
@@ -262,6 +279,30 @@ impl Cell {
                 Err(self.breach("a message read without an answer to give"))
             }
         }
+    }
+
+    /// The next octets of a message, for the guest or for its client.
+    async fn next_of(
+        &mut self,
+        this: &Resource<Message>,
+        max: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, Fault>> {
+        if !(1..=MAX_READ).contains(&max) {
+            return Err(self.breach("a read of no octets or of more than 1,048,576"));
+        }
+        let max = usize::try_from(max)?;
+        let read = self.table.get_mut(this)?.0.read(max).await;
+        self.usage.is_broken = read.is_err();
+        self.lent_octets(read.as_ref().map_or(0, Vec::len));
+        if let Ok(octets) = &read {
+            self.rescued.was_read(this.rep(), octets);
+        }
+        match read.as_ref().map(Vec::len) {
+            Ok(0) => self.usage.finished(),
+            Ok(octets) => self.usage.read(u64::try_from(octets)?),
+            Err(_) => {}
+        }
+        Ok(read)
     }
 
     /// Takes an exchange out of the phase that the call is for. Until the host has answered it is

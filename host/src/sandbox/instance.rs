@@ -16,7 +16,7 @@ use super::native::Native;
 use super::{
     Connection, Error, Limit, Next, Parked, Step, Terms, Usage, Version,
     cell::{Calling, Cell},
-    contract::Suspended,
+    contract::{Given, Suspended},
     convert::{self, Asked},
     park::{self, NotMoved},
     retreat,
@@ -125,9 +125,9 @@ impl Session {
     /// An [`Error`] of the guest; the session is over.
     pub async fn lines(&mut self, lines: &[u8], max: u32) -> Result<Step, Error> {
         let has_quit = convert::has_quit(lines);
-        let line_time = begin(&mut self.running, Calling::Lines { has_quit });
+        let line_time = begin_step(&mut self.running, Calling::Lines { has_quit }, max);
         let step = timeout(line_time, self.running.lines((lines, max))).await;
-        let step = settle(&mut self.running, step)?;
+        let step = self.whole(step)?;
         let step = convert::step(step, Asked::Lines(lines, max))?;
         self.check_end(&step)?;
         Ok(self.done(step))
@@ -141,9 +141,9 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn more(&mut self, max: u32) -> Result<Step, Error> {
-        let line_time = begin(&mut self.running, Calling::More);
+        let line_time = begin_step(&mut self.running, Calling::More, max);
         let step = timeout(line_time, self.running.more(max)).await;
-        let step = settle(&mut self.running, step)?;
+        let step = self.whole(step)?;
         let step = convert::step(step, Asked::More(max))?;
         self.running.cell_mut().went_on(step.output.len())?;
         self.check_end(&step)?;
@@ -230,6 +230,13 @@ impl Session {
             .is_overdrawn(Instant::now())
     }
 
+    /// A call that gives a step is over: what the guest forwarded in it is put where it belongs.
+    fn whole(&mut self, step: Result<wasmtime::Result<Given>, Elapsed>) -> Result<Given, Error> {
+        let step = settle(&mut self.running, step)?;
+        let output = self.running.cell_mut().forwarded.put_into(step.output)?;
+        Ok(Given { output, ..step })
+    }
+
     /// After a commit there is nothing to do but to say so and close.
     fn check_end(&self, step: &Step) -> Result<(), Error> {
         let is_end = matches!(step.next, Next::Close | Next::Abort);
@@ -304,6 +311,14 @@ fn begin(running: &mut Running, kind: Calling) -> Duration {
     let cell = running.cell_mut();
     cell.begin_call(kind, Instant::now());
     cell.terms().limits.line_time
+}
+
+/// A call begins that gives a step of about `max` octets; a part of them may be forwarded.
+fn begin_step(running: &mut Running, kind: Calling, max: u32) -> Duration {
+    let line_time = begin(running, kind);
+    let most = convert::most_output(max);
+    running.cell_mut().forwarded.begin(most);
+    line_time
 }
 
 /// A call is over, as it should be or not.

@@ -24,6 +24,7 @@ mod clock;
 mod contract;
 mod convert;
 mod engine;
+mod forward;
 mod host;
 mod instance;
 mod limits;
@@ -56,8 +57,11 @@ pub use self::{
 use self::{clock::EpochClock, registry::Registry};
 use crate::capability::{self, Grant};
 
-/// The component that is built along with this library.
+/// The component that is built along with this library, for this host: it imports `message.forward`.
 pub const EMBEDDED_COMPONENT: &[u8] = include_bytes!(env!("POPCELL_COMPONENT"));
+
+/// The same for every host of the contract: it imports nothing that is unstable. It says the same.
+pub const PORTABLE_COMPONENT: &[u8] = include_bytes!(env!("POPCELL_PORTABLE_COMPONENT"));
 
 /// The version of the contract in `wit/`.
 pub const WIT_VERSION: &str = "0.1.0";

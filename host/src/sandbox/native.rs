@@ -5,21 +5,15 @@
 //! is no deadline and no limit of memory: a call runs on its thread to its end. Where an import has
 //! to wait, the thread does.
 
+mod wait;
 mod words;
 
-use std::{
-    future::Future,
-    io,
-    pin::pin,
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use popcell_component as component;
-use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::Resource;
 
+use self::wait::wait;
 use super::{
     Connection,
     cell::{Cell, Exchange, Maildrop, Message},
@@ -209,35 +203,6 @@ impl Desk {
     }
 }
 
-/// Does for a session what its own thread can not, which waits for it.
-static ELSEWHERE: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
-    let mut runtime = Builder::new_multi_thread();
-    runtime.worker_threads(1).enable_all().build()
-});
-
-/// Waits for an import, and the thread with it: hardly any has to.
-fn wait<T>(answer: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
-    let elsewhere = ELSEWHERE.as_ref().map_err(wasmtime::Error::msg)?;
-    let _tasks_and_timers = elsewhere.enter();
-    let mut answer = pin!(answer);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(given) = answer.as_mut().poll(&mut context) {
-            return given;
-        }
-        thread::park();
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 impl<T: Capability> Owned<T> {
     /// Calls an import with this capability.
     fn import<R>(
@@ -391,5 +356,18 @@ impl component::Message for Owned<Message> {
             wait(cell.read(this, max))
         });
         read.map_err(Into::into)
+    }
+
+    fn forward(
+        &self,
+        max: u32,
+        at: u32,
+        at_line_start: bool,
+        stuffed: u8,
+    ) -> Option<Result<component::Forwarded, component::Fault>> {
+        let forwarded = self.import(Err(mail::Fault::Permanent), |cell, this| {
+            wait(cell.forward(this, max, at, at_line_start, stuffed))
+        });
+        Some(forwarded.map(Into::into).map_err(Into::into))
     }
 }

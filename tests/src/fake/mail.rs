@@ -10,9 +10,9 @@ use std::{
     },
 };
 
-use popcell_component::{Fault, Maildrop, Message, Summary, Unfinished};
+use popcell_component::{Fault, Forwarded, Maildrop, Message, Summary, Unfinished};
 
-use super::{Letter, World};
+use super::{Forwarding, Letter, World};
 
 /// The contract's limit of `max` for `sizes` and `uids`.
 const MAX_WINDOW: u32 = 4_096;
@@ -26,6 +26,7 @@ pub struct FakeMaildrop {
     user: usize,
     letters: Vec<Letter>,
     has_open_message: Arc<AtomicBool>,
+    forwarding: Option<Forwarding>,
 }
 
 impl FakeMaildrop {
@@ -36,7 +37,14 @@ impl FakeMaildrop {
             user,
             letters,
             has_open_message: Arc::default(),
+            forwarding: None,
         }
+    }
+
+    /// The same, of a host that forwards.
+    pub(super) fn forwarding(mut self, forwarding: Option<Forwarding>) -> Self {
+        self.forwarding = forwarding;
+        self
     }
 
     /// The sizes and unique ids of all messages in order.
@@ -117,6 +125,7 @@ impl Maildrop for FakeMaildrop {
             read_octets: scene.read_octets,
             fault: read.map(|&(_, after, fault)| (after, fault)),
             is_open: Arc::clone(&self.has_open_message),
+            forwarding: self.forwarding.clone(),
         })
     }
 
@@ -202,6 +211,7 @@ pub struct FakeMessage {
     fault: Option<(usize, Fault)>,
     /// The maildrop's note that a message is open; taken back by the drop.
     is_open: Arc<AtomicBool>,
+    forwarding: Option<Forwarding>,
 }
 
 impl Message for FakeMessage {
@@ -223,6 +233,18 @@ impl Message for FakeMessage {
         }
         self.at.store(end, Ordering::Relaxed);
         Ok(self.octets[start..end].to_vec())
+    }
+
+    fn forward(
+        &self,
+        max: u32,
+        at: u32,
+        at_line_start: bool,
+        stuffed: u8,
+    ) -> Option<Result<Forwarded, Fault>> {
+        let forwarding = self.forwarding.as_ref()?;
+        let read = self.read(max);
+        Some(read.map(|octets| forwarding.push(&octets, at, at_line_start, stuffed)))
     }
 }
 

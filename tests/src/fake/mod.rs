@@ -7,6 +7,7 @@
 //! It watches the contract: a call that `wit/pop3.wit` forbids is a panic that names the rule.
 
 mod exchange;
+mod forward;
 pub mod lend;
 mod mail;
 pub mod serve;
@@ -23,6 +24,7 @@ use popcell_component::{Host, Refusal};
 
 pub use self::{
     exchange::FakeExchange,
+    forward::Forwarding,
     mail::{FakeMaildrop, FakeMessage},
 };
 use crate::scene::Scene;
@@ -108,6 +110,7 @@ impl World {
         FakeHost {
             world: self.clone(),
             has_granted: Arc::default(),
+            forwarding: None,
         }
     }
 
@@ -218,14 +221,21 @@ fn letters(messages: &[Vec<u8>]) -> Vec<Letter> {
 pub struct FakeHost {
     world: World,
     has_granted: Arc<AtomicBool>,
+    forwarding: Option<Forwarding>,
 }
 
 impl FakeHost {
+    /// The same, of a host that forwards.
+    #[must_use]
+    pub fn forwarding(self, forwarding: Option<Forwarding>) -> Self {
+        Self { forwarding, ..self }
+    }
+
     fn grant(&self, login: Result<FakeMaildrop, Refusal>) -> Result<FakeMaildrop, Refusal> {
         let maildrop = login?;
         let again = self.has_granted.swap(true, Ordering::Relaxed);
         assert!(!again, "contract: a login after a login");
-        Ok(maildrop)
+        Ok(maildrop.forwarding(self.forwarding.clone()))
     }
 }
 

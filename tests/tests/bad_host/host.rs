@@ -8,8 +8,6 @@ use wasmtime::{
     component::{Component, HasSelf, Linker, Resource, ResourceAny, ResourceTable},
 };
 
-use popcell::sandbox::EMBEDDED_COMPONENT;
-
 /// What `bindgen!` makes of the contract.
 mod generated {
     wasmtime::component::bindgen!({
@@ -28,11 +26,11 @@ pub(crate) use self::generated::{
     exports::popcell::pop3::session::{Connection, Next, Parked, ResumeError},
     popcell::pop3::{
         auth::{self, Refusal, Turn},
-        mail::{self, Fault, Summary, Unfinished},
+        mail::{self, Fault, Forwarded, Summary, Unfinished},
     },
 };
 use self::{
-    generated::Pop3Session,
+    generated::{LinkOptions, Pop3Session},
     lent::{Exchange, Maildrop, Message},
 };
 
@@ -89,6 +87,8 @@ mod lent {
 struct Host {
     bad: Bad,
     table: ResourceTable,
+    /// What was forwarded in this step, and behind how much of its own output.
+    forwarded: Vec<(usize, Vec<u8>)>,
 }
 
 /// A session and its host.
@@ -100,13 +100,19 @@ pub(crate) struct Talk {
 
 impl Talk {
     /// A session that has greeted.
-    pub(crate) fn begin(bad: Bad) -> Self {
+    pub(crate) fn begin(component: &[u8], bad: Bad) -> Self {
         let engine = Engine::default();
-        let component = Component::new(&engine, EMBEDDED_COMPONENT).unwrap();
+        let component = Component::new(&engine, component).unwrap();
         let mut linker = Linker::new(&engine);
-        Pop3Session::add_to_linker::<Host, HasSelf<Host>>(&mut linker, |host| host).unwrap();
-        let table = ResourceTable::new();
-        let mut store = Store::new(&engine, Host { bad, table });
+        let mut offered = LinkOptions::default();
+        offered.forward(true);
+        Pop3Session::add_to_linker::<Host, HasSelf<Host>>(&mut linker, &offered, |host| host)
+            .unwrap();
+        let host = Host {
+            bad,
+            ..Host::default()
+        };
+        let mut store = Store::new(&engine, host);
         let guest = Pop3Session::instantiate(&mut store, &component, &linker).unwrap();
         let exports = guest.popcell_pop3_session().session();
         let session = exports.call_constructor(&mut store, &connection()).unwrap();
@@ -119,8 +125,8 @@ impl Talk {
     }
 
     /// A session of alice, whose host is a good one up to here.
-    pub(crate) fn logged_in() -> Self {
-        let mut talk = Self::begin(Bad::default());
+    pub(crate) fn logged_in(component: &[u8]) -> Self {
+        let mut talk = Self::begin(component, Bad::default());
         talk.say("USER alice");
         assert!(talk.say("PASS secret").starts_with("+OK "));
         talk
@@ -138,7 +144,7 @@ impl Talk {
         let step = exports.call_lines(&mut self.store, session, line.as_bytes(), MAX);
         let step = step.expect("no trap");
         assert_eq!(usize::try_from(step.consumed).unwrap(), line.len());
-        (String::from_utf8(step.output).unwrap(), step.next)
+        (self.said(step.output), step.next)
     }
 
     /// One call of `more`.
@@ -146,7 +152,16 @@ impl Talk {
         let exports = self.guest.popcell_pop3_session().session();
         let step = exports.call_more(&mut self.store, self.session.unwrap(), MAX);
         let step = step.expect("no trap");
-        (String::from_utf8(step.output).unwrap(), step.next)
+        (self.said(step.output), step.next)
+    }
+
+    /// All of a step's output: its own, and what was forwarded.
+    fn said(&mut self, output: Vec<u8>) -> String {
+        let mut said = String::from_utf8(output).unwrap();
+        for (at, octets) in self.store.data_mut().forwarded.drain(..).rev() {
+            said.insert_str(at, &String::from_utf8(octets).unwrap());
+        }
+        said
     }
 
     /// The answer to a line, of a session that goes on behind it.
@@ -183,6 +198,16 @@ impl Talk {
         self.session = Some(resumed.expect("no trap")?);
         Ok(())
     }
+}
+
+/// Whether a host that offers nothing that is unstable takes the component.
+pub(crate) fn is_portable(component: &[u8]) -> bool {
+    let engine = Engine::default();
+    let component = Component::new(&engine, component).unwrap();
+    let mut linker = Linker::new(&engine);
+    let nothing = LinkOptions::default();
+    Pop3Session::add_to_linker::<Host, HasSelf<Host>>(&mut linker, &nothing, |host| host).unwrap();
+    linker.instantiate_pre(&component).is_ok()
 }
 
 fn connection() -> Connection {
@@ -282,6 +307,27 @@ impl mail::HostMessage for Host {
             .take(*at - start)
             .copied()
             .collect()))
+    }
+
+    /// No line begins with anything that could be stuffed.
+    fn forward(
+        &mut self,
+        this: Resource<Message>,
+        max: u32,
+        at: u32,
+        at_line_start: bool,
+        _stuffed: u8,
+    ) -> wasmtime::Result<Result<Forwarded, Fault>> {
+        let octets = match self.read(this, max)? {
+            Ok(octets) => octets,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let forwarded = Forwarded {
+            octets: u32::try_from(octets.len())?,
+            at_line_start: octets.last().map_or(at_line_start, |last| *last == b'\n'),
+        };
+        self.forwarded.push((usize::try_from(at)?, octets));
+        Ok(Ok(forwarded))
     }
 
     fn drop(&mut self, this: Resource<Message>) -> wasmtime::Result<()> {

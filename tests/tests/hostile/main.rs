@@ -2,7 +2,7 @@
 //!
 //! The guest is `guests/hostile`; it is told what to do line by line. Here it is called through the
 //! sandbox, in `served` over a socket; `component` is about what is not even started, `trial` about what
-//! never gets a session, `left` about what a session leaves behind. After every
+//! never gets a session, `forward` about what goes past it, `left` about what it leaves behind. After every
 //! attack the mail is there, the maildrop is free, and a neighbour in the same sandbox is served.
 
 #![expect(
@@ -12,6 +12,7 @@
 
 mod attack;
 mod component;
+mod forward;
 mod left;
 mod parked;
 mod served;

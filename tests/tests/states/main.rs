@@ -32,7 +32,11 @@ fn what_is_written_is_what_the_files_of_its_format_hold() {
     let mut differences = String::new();
     for kind in KINDS {
         let written = RefCell::default();
-        play(&Native, kind, Some(&|state| written.replace(state.clone())));
+        play(
+            &Native::default(),
+            kind,
+            Some(&|state| written.replace(state.clone())),
+        );
         let written = File::of(kind, written.into_inner());
         match files.iter().find(|file| file.is_the_same_kind(&written)) {
             Some(file) if file.state == written.state => {}
@@ -50,9 +54,9 @@ fn what_is_written_is_what_the_files_of_its_format_hold() {
 fn every_state_that_was_ever_written_is_read_and_gone_on_with() {
     for file in find() {
         let (kind, state) = (file.kind(), file.state.clone());
-        let expected = play(&Native, kind, None);
+        let expected = play(&Native::default(), kind, None);
         let found = play(
-            &Native,
+            &Native::default(),
             kind,
             Some(&|given| std::mem::replace(given, state.clone())),
         );
@@ -69,7 +73,7 @@ fn the_component_as_it_is_built_reads_them_too() {
         if kind.is_over {
             continue;
         }
-        let expected = play(&Native, kind, None);
+        let expected = play(&Native::default(), kind, None);
         let found = play(
             &door,
             kind,
@@ -97,7 +101,7 @@ fn there_is_a_file_for_every_kind_of_state() {
 fn the_kinds_do_what_their_names_say() {
     let of = |name: &str| -> Outcome {
         let kind = KINDS.iter().find(|kind| kind.name == name).expect(name);
-        play(&Native, kind, None)
+        play(&Native::default(), kind, None)
     };
     assert_eq!(of("marks").stored.len(), 261 - 3);
     assert!(of("retr").output.ends_with(b"+OK \r\n"));

@@ -27,6 +27,7 @@ mod generated {
             "popcell:pop3/mail.[method]maildrop.open": async | trappable,
             "popcell:pop3/mail.[static]maildrop.commit": async | trappable,
             "popcell:pop3/mail.[method]message.read": async | trappable,
+            "popcell:pop3/mail.[method]message.forward": async | trappable,
             default: trappable,
         },
         exports: { default: async },
@@ -41,7 +42,9 @@ mod generated {
 }
 
 pub(in crate::sandbox) use self::generated::popcell::pop3::{auth, mail};
-use self::generated::{Pop3Session, Pop3SessionPre, exports::popcell::pop3::session as wit};
+use self::generated::{
+    LinkOptions, Pop3Session, Pop3SessionPre, exports::popcell::pop3::session as wit,
+};
 
 /// A component of this version, ready to be instantiated.
 pub(in crate::sandbox) struct Pre(Pop3SessionPre<Cell>);
@@ -51,7 +54,9 @@ pub(in crate::sandbox) struct Guest(Pop3Session);
 
 /// Gives a component of this version what it imports.
 pub(super) fn add_to_linker(linker: &mut Linker<Cell>) -> wasmtime::Result<()> {
-    Pop3Session::add_to_linker::<Cell, HasSelf<Cell>>(linker, |cell| cell)
+    let mut options = LinkOptions::default();
+    options.forward(true);
+    Pop3Session::add_to_linker::<Cell, HasSelf<Cell>>(linker, &options, |cell| cell)
 }
 
 impl Pre {

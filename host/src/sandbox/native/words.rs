@@ -53,6 +53,15 @@ impl From<mail::Fault> for component::Fault {
     }
 }
 
+impl From<mail::Forwarded> for component::Forwarded {
+    fn from(forwarded: mail::Forwarded) -> Self {
+        Self {
+            octets: forwarded.octets,
+            at_line_start: forwarded.at_line_start,
+        }
+    }
+}
+
 impl From<auth::Refusal> for component::Refusal {
     fn from(refusal: auth::Refusal) -> Self {
         match refusal {

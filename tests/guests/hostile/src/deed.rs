@@ -12,7 +12,7 @@ use crate::{
         exports::popcell::pop3::session as wit,
         popcell::pop3::{
             auth::{self, Exchange},
-            mail::{Maildrop, Message, Unfinished},
+            mail::{Fault, Forwarded, Maildrop, Message, Unfinished},
         },
     },
     stain,
@@ -170,6 +170,12 @@ impl Deeds {
         })
     }
 
+    /// Forwards of the first message, behind so much of a plain answer.
+    fn forward(&self, max: u32, at: u32) -> Result<Forwarded, Option<Fault>> {
+        let message = self.messages.first().ok_or(None)?;
+        message.forward(max, at, true, b'.').map_err(Some)
+    }
+
     /// Orders about a maildrop; without one they do nothing.
     fn misuse(&mut self, word: &str, rest: &str) -> Option<Answer> {
         let maildrop = self.maildrop.as_ref()?;
@@ -192,6 +198,15 @@ impl Deeds {
             "READS" => loop {
                 drop(self.messages.first()?.read(1));
             },
+            "FORWARD" => Answer::to(self.forward(first, number(second))),
+            "FORWARD-BACK" => Answer::to(self.forward(1, 5).and_then(|_| self.forward(1, 4))),
+            "FORWARDS" => loop {
+                let _ = self.forward(first, 0);
+            },
+            "FORWARD-TRAP" => {
+                let _ = self.forward(first, 0);
+                wasm32::unreachable()
+            }
             "COMMIT" | "UNASKED" => {
                 Answer::to(Maildrop::commit(self.maildrop.take()?, &mark(first)))
             }

@@ -24,7 +24,11 @@ use self::{
 
 /// What `generate!` makes of the contract.
 mod bindings {
-    wit_bindgen::generate!({ path: "../../../wit", world: "pop3-session" });
+    wit_bindgen::generate!({
+        path: "../../../wit",
+        world: "pop3-session",
+        features: ["forward"],
+    });
 
     export!(Component);
 

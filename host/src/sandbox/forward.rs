@@ -1,0 +1,189 @@
+//! What a guest forwards: octets of a message that become output without having been in the guest.
+//!
+//! Holds them until the step has come and there is output to put them into. Knows lines and what the
+//! guest said to put in front of some; why it wants that is POP3, and the guest's.
+
+use std::{iter, mem};
+
+use super::Error;
+
+/// What has been forwarded in the call that is running.
+#[derive(Debug, Default)]
+pub(super) struct Forwarded {
+    /// All of it, one piece behind the other.
+    octets: Vec<u8>,
+    pieces: Vec<Piece>,
+    /// Octets that there may be in all.
+    most: usize,
+}
+
+/// A piece of it, and where in the output it belongs.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    /// Octets of the guest's own output in front of it.
+    at: usize,
+    /// Where it ends in what was forwarded.
+    end: usize,
+}
+
+impl Forwarded {
+    /// A call begins, whose step may have so many octets of output.
+    pub(super) fn begin(&mut self, most: usize) {
+        self.octets.clear();
+        self.pieces.clear();
+        self.most = most;
+    }
+
+    /// Whether there is room for so many octets more.
+    pub(super) fn has_room(&self, octets: usize) -> bool {
+        octets <= self.most.saturating_sub(self.octets.len())
+    }
+
+    /// Adds octets behind so many of the guest's own. `false` if that is in front of what is there.
+    pub(super) fn push(&mut self, at: usize, octets: Vec<u8>) -> bool {
+        let last = self.pieces.last_mut();
+        if last.as_ref().is_some_and(|last| at < last.at) {
+            return false;
+        }
+        // Most of a large message is alone in its step, and not copied.
+        if self.octets.is_empty() {
+            self.octets = octets;
+        } else {
+            self.octets.extend_from_slice(&octets);
+        }
+        let end = self.octets.len();
+        // Octet by octet, a guest would make many pieces.
+        match last.filter(|last| at == last.at) {
+            Some(last) => last.end = end,
+            None => self.pieces.push(Piece { at, end }),
+        }
+        true
+    }
+
+    /// Puts all of it into the guest's own output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Contract`]: there is not as much output as the guest said.
+    pub(super) fn put_into(&mut self, output: Vec<u8>) -> Result<Vec<u8>, Error> {
+        let Some(last) = self.pieces.last() else {
+            return Ok(output);
+        };
+        if last.at > output.len() {
+            return Err(Error::Contract(
+                "forwarded behind more output than there is",
+            ));
+        }
+        let octets = mem::take(&mut self.octets);
+        if output.is_empty() {
+            return Ok(octets);
+        }
+        let mut whole = Vec::with_capacity(output.len().saturating_add(octets.len()));
+        let (mut at, mut end) = (0, 0);
+        for piece in &self.pieces {
+            whole.extend_from_slice(&output[at..piece.at]);
+            whole.extend_from_slice(&octets[end..piece.end]);
+            (at, end) = (piece.at, piece.end);
+        }
+        whole.extend_from_slice(&output[at..]);
+        Ok(whole)
+    }
+}
+
+/// Puts one more of an octet in front of each that begins a line, which the first octet does or not.
+pub(super) fn stuff(octets: Vec<u8>, stuffed: u8, at_line_start: bool) -> Vec<u8> {
+    let begins_line = |at: &usize| match at.checked_sub(1) {
+        Some(before) => octets[before] == b'\n',
+        None => at_line_start,
+    };
+    let mut found = memchr::memchr_iter(stuffed, &octets).filter(begins_line);
+    let Some(first) = found.next() else {
+        return octets;
+    };
+    let mut out = Vec::with_capacity(octets.len() + octets.len() / SPARE);
+    let mut put = 0;
+    for at in iter::once(first).chain(found) {
+        out.extend_from_slice(&octets[put..at]);
+        out.push(stuffed);
+        put = at;
+    }
+    out.extend_from_slice(&octets[put..]);
+    out
+}
+
+/// One octet in so many is put in front of another at most, where what is forwarded is text. To grow
+/// the output in the middle would copy it.
+const SPARE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn forwarded(pieces: &[(usize, &[u8])], output: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut forwarded = Forwarded::default();
+        forwarded.begin(usize::MAX);
+        for (at, octets) in pieces {
+            assert!(forwarded.push(*at, octets.to_vec()));
+        }
+        forwarded.put_into(output.to_vec())
+    }
+
+    #[test]
+    fn pieces_stand_where_the_guest_said() {
+        let whole = forwarded(&[(2, b"AA"), (2, b"BB"), (4, b"CC")], b"1234");
+        assert_eq!(whole.as_deref(), Ok(b"12AABB34CC".as_slice()));
+        assert_eq!(
+            forwarded(&[(0, b"AA")], b"").as_deref(),
+            Ok(b"AA".as_slice())
+        );
+        assert_eq!(forwarded(&[], b"1").as_deref(), Ok(b"1".as_slice()));
+    }
+
+    #[test]
+    fn a_piece_is_neither_behind_the_output_nor_in_front_of_another() {
+        let beyond = forwarded(&[(1, b"AA"), (3, b"BB")], b"12");
+        assert!(matches!(beyond, Err(Error::Contract(_))), "{beyond:?}");
+        let mut forwarded = Forwarded::default();
+        assert!(forwarded.push(2, b"AA".to_vec()));
+        assert!(!forwarded.push(1, b"BB".to_vec()));
+    }
+
+    #[test]
+    fn there_is_room_for_what_a_step_may_have() {
+        let mut forwarded = Forwarded::default();
+        assert!(!forwarded.has_room(1));
+        forwarded.begin(4);
+        assert!(forwarded.has_room(4));
+        assert!(forwarded.push(0, b"AAA".to_vec()));
+        assert!(forwarded.has_room(1) && !forwarded.has_room(2));
+        forwarded.begin(4);
+        assert!(forwarded.has_room(4));
+        assert_eq!(
+            forwarded.put_into(b"1".to_vec()).as_deref(),
+            Ok(b"1".as_slice())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_begins_a_line_is_stuffed(
+            octets in proptest::collection::vec(
+                prop_oneof![Just(b'.'), Just(b'\r'), Just(b'\n'), Just(b'x')], 0..64,
+            ),
+            at_line_start: bool,
+        ) {
+            let mut expected = Vec::new();
+            let mut begins_line = at_line_start;
+            for octet in &octets {
+                if begins_line && *octet == b'.' {
+                    expected.push(b'.');
+                }
+                expected.push(*octet);
+                begins_line = *octet == b'\n';
+            }
+            prop_assert_eq!(stuff(octets, b'.', at_line_start), expected);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Octets that go past the guest into its output: when, how many, and to whom if the guest fails.
+
+use popcell_tests::sandboxed;
+
+use super::{
+    READ,
+    attack::{Ended, PATIENT, attack, greeted, run, tell, unharmed, world},
+};
+
+#[test]
+fn nothing_is_forwarded_but_into_a_step_that_has_room_for_it() {
+    let room = Ended::Contract("more forwarded than the step may have");
+    let behind = Ended::Contract("forwarded behind more output than there is");
+    let front = Ended::Contract("forwarded in front of what was forwarded before");
+    attack(
+        &PATIENT,
+        &[
+            (&["LOGIN", "OPEN 1", "FORWARD 0 0"], READ),
+            (&["LOGIN", "OPEN 1", "FORWARD 2049 0"], room),
+            (&["LOGIN", "OPEN 1", "FORWARD 4294967295 0"], room),
+            // What has been forwarded counts, and what is left of the message comes to nothing.
+            (
+                &["LOGIN", "OPEN 1", "FORWARD 2048 0", "FORWARDS 1"],
+                Ended::Limit("host_calls"),
+            ),
+            (&["LOGIN", "OPEN 1", "FORWARDS 2048"], room),
+            (&["LOGIN", "OPEN 1", "FORWARD 1 6"], behind),
+            (&["LOGIN", "OPEN 1", "FORWARD 1 4294967295"], behind),
+            (&["LOGIN", "OPEN 1", "FORWARD-BACK"], front),
+            (
+                &["LOGIN", "OPEN 1", "FORWARD-TRAP 100"],
+                Ended::Trap("unreachable"),
+            ),
+            (
+                &["LOGIN", "OPEN 1", "AT resume FORWARD 10 0"],
+                Ended::Contract("a message read without an answer to give"),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_was_forwarded_in_a_call_that_failed_is_forwarded_once() {
+    let world = world();
+    let connection = sandboxed::connection(&world.scene().connection);
+    let message = world.scene().messages[0].clone();
+    run(async {
+        let mut session = greeted(&PATIENT, &world).await.unwrap();
+        for order in ["LOGIN", "OPEN 1"] {
+            tell(&mut session, order).await.unwrap();
+        }
+        let first = tell(&mut session, "FORWARD 10 5").await.unwrap();
+        assert_eq!(first, [b"+OK\r\n", &message[..10]].concat());
+        session.checkpoint(&connection).await.unwrap();
+        tell(&mut session, "FORWARD-TRAP 20").await.unwrap_err();
+        let parked = session.retreat().unwrap();
+        let resumed = PATIENT.resume(world.host().lend(), parked, &connection);
+        let mut session = resumed.await.unwrap();
+        let mut rest = Vec::new();
+        loop {
+            let said = tell(&mut session, "FORWARD 50 0").await.unwrap();
+            let said = said.strip_suffix(b"+OK\r\n").unwrap();
+            rest.extend_from_slice(said);
+            if said.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(rest, &message[10..]);
+    });
+    unharmed(&world);
+}
