@@ -3,7 +3,7 @@
 //! The fast way through nearly all mail. Knows no lone CR and no end of a message: that, and what is
 //! left at the end, is for `wire.rs`, which knows the whole rule.
 
-use wide::u8x16;
+use fearless_simd::{Level, Simd, dispatch, prelude::*, u8x64};
 
 /// Octets of a block: a bit for each.
 const BLOCK: usize = 64;
@@ -19,11 +19,19 @@ const WRITTEN: usize = 3 * BLOCK;
 /// Ends in front of a CR that has no LF behind it, and where there is not enough left of `stored` or
 /// of `out`. A CRLF is done with as a whole.
 pub(super) fn put(stored: &[u8], out: &mut [u8]) -> (usize, usize) {
+    // What the processor has decides how many instructions a block takes.
+    dispatch!(Level::new(), simd => put_with(simd, stored, out))
+}
+
+#[inline(always)]
+fn put_with<S: Simd>(simd: S, stored: &[u8], out: &mut [u8]) -> (usize, usize) {
     let (mut read, mut written, mut ends_in_cr) = (0, 0, false);
     while let Some(from) = stored[read..].first_chunk::<READ>()
         && let Some(to) = out[written..].first_chunk_mut::<WRITTEN>()
     {
-        let (cr, lf) = (positions(b'\r', from), positions(b'\n', from));
+        let block = u8x64::from_slice(simd, &from[..BLOCK]);
+        let positions = |octet: u8| block.simd_eq(octet).to_bitmask();
+        let (cr, lf) = (positions(b'\r'), positions(b'\n'));
         let before_lf = lf >> 1 | u64::from(from[BLOCK] == b'\n') << (BLOCK - 1);
         if cr & !before_lf != 0 {
             break;
@@ -37,20 +45,8 @@ pub(super) fn put(stored: &[u8], out: &mut [u8]) -> (usize, usize) {
     (read - held, written - held)
 }
 
-/// Where in the block an octet is, a bit for each place.
-fn positions(octet: u8, from: &[u8; READ]) -> u64 {
-    let wanted = u8x16::new([octet; 16]);
-    let (parts, _) = from[..BLOCK].as_chunks();
-    parts
-        .iter()
-        .enumerate()
-        .fold(0, |positions, (part, octets)| {
-            let found = u8x16::new(*octets).cmp_eq(wanted).move_mask();
-            positions | u64::from(found.cast_unsigned()) << (16 * part)
-        })
-}
-
 /// Writes a block with a CR in front of each LF that has none, and returns how many CRs those are.
+#[inline(always)]
 fn put_block(from: &[u8; READ], mut bare_lf: u64, to: &mut [u8; WRITTEN]) -> usize {
     to[..BLOCK].copy_from_slice(&from[..BLOCK]);
     let mut put = 0;
