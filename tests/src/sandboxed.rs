@@ -2,6 +2,8 @@
 //!
 //! The same calls as `native`, through wasmtime and everything that the host checks there.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Error, Result};
 use popcell::sandbox::{
     self, EMBEDDED_COMPONENT, Engine, EngineOptions, PORTABLE_COMPONENT, Sandbox, Session,
@@ -18,6 +20,8 @@ use crate::{
 /// The door to sessions in a sandbox.
 pub struct Sandboxed {
     sandbox: Sandbox,
+    /// Where a session that is parked goes on, and comes back from when it is parked again.
+    elsewhere: Option<Sandbox>,
     runtime: Runtime,
 }
 
@@ -50,6 +54,25 @@ impl Sandboxed {
         Ok(Called::new(door, manner))
     }
 
+    /// A driver of sessions that go from the embedded component to that for any host and back, between
+    /// any two calls.
+    ///
+    /// # Errors
+    ///
+    /// The system does not give what the engine needs.
+    pub fn wandering(manner: Manner) -> Result<Called<Self>> {
+        let mut door = Self::door(Engine::default())?;
+        door.elsewhere = Some(sandbox(Engine::default(), PORTABLE_COMPONENT)?);
+        let is_parked = true;
+        Ok(Called::new(
+            door,
+            Manner {
+                is_parked,
+                ..manner
+            },
+        ))
+    }
+
     /// The door to sessions of the embedded component, run by this engine.
     ///
     /// # Errors
@@ -60,15 +83,21 @@ impl Sandboxed {
     }
 
     fn of(engine: Engine, component: &[u8]) -> Result<Self> {
-        let options = EngineOptions {
-            cells: 4,
-            cell_memory: 1024 * 1024,
-            engine,
-        };
-        let sandbox = Sandbox::new(options, server::patient(), component)?;
-        let runtime = Builder::new_current_thread().enable_time().build()?;
-        Ok(Self { sandbox, runtime })
+        Ok(Self {
+            sandbox: sandbox(engine, component)?,
+            elsewhere: None,
+            runtime: Builder::new_current_thread().enable_time().build()?,
+        })
     }
+}
+
+fn sandbox(engine: Engine, component: &[u8]) -> Result<Sandbox> {
+    let options = EngineOptions {
+        cells: 4,
+        cell_memory: 1024 * 1024,
+        engine,
+    };
+    Ok(Sandbox::new(options, server::patient(), component)?)
 }
 
 impl Door for Sandboxed {
@@ -103,11 +132,16 @@ impl Door for Sandboxed {
         host: &FakeHost,
         look: &dyn Fn(&mut Vec<u8>) -> Result<()>,
     ) -> Result<Session> {
+        let is_here = Arc::ptr_eq(session.version(), &self.sandbox.version());
+        let next = match &self.elsewhere {
+            Some(elsewhere) if is_here => elsewhere,
+            Some(_) | None => &self.sandbox,
+        };
         let parked = self.runtime.block_on(session.suspend());
         let mut parked = parked.map_err(|kept| kept.error)?;
         look(&mut parked.state)?;
         let connection = connection(&world.scene().connection);
-        let session = self.sandbox.resume(host.lend(), parked, &connection);
+        let session = next.resume(host.lend(), parked, &connection);
         let resumed = self.runtime.block_on(session);
         resumed.map_err(|refused| Error::from(refused.error).context("its own state is refused"))
     }

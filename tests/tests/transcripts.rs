@@ -183,6 +183,19 @@ fn the_component_for_any_host_speaks_as_written() {
 }
 
 #[test]
+fn a_session_that_goes_from_one_component_to_the_other_and_back_speaks_as_written() {
+    let manner = Manner {
+        max: 1_024,
+        ..Manner::default()
+    };
+    play_where(
+        Scene::is_playable_by_the_host,
+        80,
+        &mut Sandboxed::wandering(manner).expect("an engine and both components"),
+    );
+}
+
+#[test]
 fn a_component_that_is_interpreted_speaks_as_written() {
     let driver = Sandboxed::with_engine(Engine::Pulley, Manner::default());
     play_where(
