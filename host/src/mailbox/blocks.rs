@@ -23,6 +23,7 @@ pub(super) fn put(stored: &[u8], out: &mut [u8]) -> (usize, usize) {
     dispatch!(Level::new(), simd => put_with(simd, stored, out))
 }
 
+// In line, here and below: only so is it compiled for what `dispatch!` has found.
 #[inline(always)]
 fn put_with<S: Simd>(simd: S, stored: &[u8], out: &mut [u8]) -> (usize, usize) {
     let (mut read, mut written, mut ends_in_cr) = (0, 0, false);

@@ -16,7 +16,7 @@ use super::{
     Error, Usage,
     budget::Budget,
     clock::TICK,
-    forward::Forwarded,
+    forward::Forwarding,
     limits::{self, Limit, Limits},
     retreat::Rescued,
     stopwatch::Stopwatch,
@@ -69,10 +69,10 @@ pub struct Terms {
 /// Which call of the contract is running, for what the guest may do in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Calling {
-    /// `lines`, and whether there is a QUIT among them.
-    Lines { has_quit: bool },
-    /// `more`.
-    More,
+    /// `lines`, whether there is a QUIT among them, and its `max`.
+    Lines { has_quit: bool, max: u32 },
+    /// `more`, and its `max`.
+    More { max: u32 },
     /// `resume`.
     Resume,
     /// Any other.
@@ -95,7 +95,7 @@ pub(super) struct Cell {
     /// What the session can be taken back with.
     pub(super) rescued: Rescued,
     /// What the guest has forwarded in the call that is running.
-    pub(super) forwarded: Forwarded,
+    pub(super) forwarding: Forwarding,
     /// What the host keeps for a component that calls WASI.
     pub(super) wasi: Option<Box<Wasi>>,
     terms: Terms,
@@ -136,7 +136,7 @@ impl Cell {
             has_open_message: false,
             committed: false,
             rescued: Rescued::default(),
-            forwarded: Forwarded::default(),
+            forwarding: Forwarding::default(),
             wasi: None,
             terms,
             memory: 0,
@@ -156,7 +156,7 @@ impl Cell {
         self.call.kind = kind;
         self.call.import_calls = 0;
         self.call.stopwatch.restart(now);
-        self.forwarded.begin(0);
+        self.forwarding.clear();
         if matches!(kind, Calling::Lines { .. }) {
             self.answer = Answer::default();
         }

@@ -9,12 +9,10 @@ use super::Error;
 
 /// What has been forwarded in the call that is running.
 #[derive(Debug, Default)]
-pub(super) struct Forwarded {
+pub(super) struct Forwarding {
     /// All of it, one piece behind the other.
     octets: Vec<u8>,
     pieces: Vec<Piece>,
-    /// Octets that there may be in all.
-    most: usize,
 }
 
 /// A piece of it, and where in the output it belongs.
@@ -26,17 +24,16 @@ struct Piece {
     end: usize,
 }
 
-impl Forwarded {
-    /// A call begins, whose step may have so many octets of output.
-    pub(super) fn begin(&mut self, most: usize) {
+impl Forwarding {
+    /// A call begins, in which nothing has been forwarded.
+    pub(super) fn clear(&mut self) {
         self.octets.clear();
         self.pieces.clear();
-        self.most = most;
     }
 
-    /// Whether there is room for so many octets more.
-    pub(super) fn has_room(&self, octets: usize) -> bool {
-        octets <= self.most.saturating_sub(self.octets.len())
+    /// Whether there is room for so many octets more in a step that may have `most`.
+    pub(super) fn has_room(&self, octets: usize, most: usize) -> bool {
+        octets <= most.saturating_sub(self.octets.len())
     }
 
     /// Adds octets behind so many of the guest's own. `false` if that is in front of what is there.
@@ -122,12 +119,11 @@ mod tests {
     use super::*;
 
     fn forwarded(pieces: &[(usize, &[u8])], output: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut forwarded = Forwarded::default();
-        forwarded.begin(usize::MAX);
+        let mut forwarding = Forwarding::default();
         for (at, octets) in pieces {
-            assert!(forwarded.push(*at, octets.to_vec()));
+            assert!(forwarding.push(*at, octets.to_vec()));
         }
-        forwarded.put_into(output.to_vec())
+        forwarding.put_into(output.to_vec())
     }
 
     #[test]
@@ -145,23 +141,22 @@ mod tests {
     fn a_piece_is_neither_behind_the_output_nor_in_front_of_another() {
         let beyond = forwarded(&[(1, b"AA"), (3, b"BB")], b"12");
         assert!(matches!(beyond, Err(Error::Contract(_))), "{beyond:?}");
-        let mut forwarded = Forwarded::default();
-        assert!(forwarded.push(2, b"AA".to_vec()));
-        assert!(!forwarded.push(1, b"BB".to_vec()));
+        let mut forwarding = Forwarding::default();
+        assert!(forwarding.push(2, b"AA".to_vec()));
+        assert!(!forwarding.push(1, b"BB".to_vec()));
     }
 
     #[test]
     fn there_is_room_for_what_a_step_may_have() {
-        let mut forwarded = Forwarded::default();
-        assert!(!forwarded.has_room(1));
-        forwarded.begin(4);
-        assert!(forwarded.has_room(4));
-        assert!(forwarded.push(0, b"AAA".to_vec()));
-        assert!(forwarded.has_room(1) && !forwarded.has_room(2));
-        forwarded.begin(4);
-        assert!(forwarded.has_room(4));
+        let mut forwarding = Forwarding::default();
+        assert!(!forwarding.has_room(1, 0));
+        assert!(forwarding.has_room(4, 4));
+        assert!(forwarding.push(0, b"AAA".to_vec()));
+        assert!(forwarding.has_room(1, 4) && !forwarding.has_room(2, 4));
+        forwarding.clear();
+        assert!(forwarding.has_room(4, 4));
         assert_eq!(
-            forwarded.put_into(b"1".to_vec()).as_deref(),
+            forwarding.put_into(b"1".to_vec()).as_deref(),
             Ok(b"1".as_slice())
         );
     }

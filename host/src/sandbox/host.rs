@@ -99,7 +99,7 @@ impl mail::HostMaildrop for Cell {
         marks: Vec<u8>,
     ) -> wasmtime::Result<Result<(), mail::Unfinished>> {
         self.begin_import()?;
-        if self.calling() != (Calling::Lines { has_quit: true }) {
+        if !matches!(self.calling(), Calling::Lines { has_quit: true, .. }) {
             return Err(self.breach("a commit without a QUIT"));
         }
         if self.has_open_message {
@@ -154,8 +154,8 @@ impl mail::HostMessage for Cell {
         stuffed: u8,
     ) -> wasmtime::Result<Result<mail::Forwarded, mail::Fault>> {
         self.begin_import()?;
-        self.check_answering()?;
-        if !self.forwarded.has_room(usize::try_from(max)?) {
+        let most = convert::most_output(self.check_answering()?);
+        if !self.forwarding.has_room(usize::try_from(max)?, most) {
             return Err(self.breach("more forwarded than the step may have"));
         }
         let started = Instant::now();
@@ -170,7 +170,7 @@ impl mail::HostMessage for Cell {
             octets: u32::try_from(octets.len())?,
             at_line_start: octets.last().map_or(at_line_start, |last| *last == b'\n'),
         };
-        if !self.forwarded.push(usize::try_from(at)?, octets) {
+        if !self.forwarding.push(usize::try_from(at)?, octets) {
             return Err(self.breach("forwarded in front of what was forwarded before"));
         }
         Ok(Ok(forwarded))
@@ -271,10 +271,10 @@ impl Cell {
         Ok(())
     }
 
-    /// The guest opens or reads a message, which only an answer needs.
-    fn check_answering(&mut self) -> wasmtime::Result<()> {
+    /// The guest opens or reads a message, which only an answer needs. Gives the `max` of that.
+    fn check_answering(&mut self) -> wasmtime::Result<u32> {
         match self.calling() {
-            Calling::Lines { .. } | Calling::More => Ok(()),
+            Calling::Lines { max, .. } | Calling::More { max } => Ok(max),
             Calling::Resume | Calling::Other => {
                 Err(self.breach("a message read without an answer to give"))
             }

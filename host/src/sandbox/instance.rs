@@ -125,7 +125,7 @@ impl Session {
     /// An [`Error`] of the guest; the session is over.
     pub async fn lines(&mut self, lines: &[u8], max: u32) -> Result<Step, Error> {
         let has_quit = convert::has_quit(lines);
-        let line_time = begin_step(&mut self.running, Calling::Lines { has_quit }, max);
+        let line_time = begin(&mut self.running, Calling::Lines { has_quit, max });
         let step = timeout(line_time, self.running.lines((lines, max))).await;
         let step = self.whole(step)?;
         let step = convert::step(step, Asked::Lines(lines, max))?;
@@ -141,7 +141,7 @@ impl Session {
     ///
     /// An [`Error`] of the guest; the session is over.
     pub async fn more(&mut self, max: u32) -> Result<Step, Error> {
-        let line_time = begin_step(&mut self.running, Calling::More, max);
+        let line_time = begin(&mut self.running, Calling::More { max });
         let step = timeout(line_time, self.running.more(max)).await;
         let step = self.whole(step)?;
         let step = convert::step(step, Asked::More(max))?;
@@ -233,7 +233,7 @@ impl Session {
     /// A call that gives a step is over: what the guest forwarded in it is put where it belongs.
     fn whole(&mut self, step: Result<wasmtime::Result<Given>, Elapsed>) -> Result<Given, Error> {
         let step = settle(&mut self.running, step)?;
-        let output = self.running.cell_mut().forwarded.put_into(step.output)?;
+        let output = self.running.cell_mut().forwarding.put_into(step.output)?;
         Ok(Given { output, ..step })
     }
 
@@ -311,14 +311,6 @@ fn begin(running: &mut Running, kind: Calling) -> Duration {
     let cell = running.cell_mut();
     cell.begin_call(kind, Instant::now());
     cell.terms().limits.line_time
-}
-
-/// A call begins that gives a step of about `max` octets; a part of them may be forwarded.
-fn begin_step(running: &mut Running, kind: Calling, max: u32) -> Duration {
-    let line_time = begin(running, kind);
-    let most = convert::most_output(max);
-    running.cell_mut().forwarded.begin(most);
-    line_time
 }
 
 /// A call is over, as it should be or not.

@@ -18,11 +18,12 @@ fn nothing_is_forwarded_but_into_a_step_that_has_room_for_it() {
             (&["LOGIN", "OPEN 1", "FORWARD 0 0"], READ),
             (&["LOGIN", "OPEN 1", "FORWARD 2049 0"], room),
             (&["LOGIN", "OPEN 1", "FORWARD 4294967295 0"], room),
-            // What has been forwarded counts, and what is left of the message comes to nothing.
+            // Behind the end of the message there is nothing more, however often it is asked for.
             (
                 &["LOGIN", "OPEN 1", "FORWARD 2048 0", "FORWARDS 1"],
                 Ended::Limit("host_calls"),
             ),
+            // What has been forwarded in the same call counts.
             (&["LOGIN", "OPEN 1", "FORWARDS 2048"], room),
             (&["LOGIN", "OPEN 1", "FORWARD 1 6"], behind),
             (&["LOGIN", "OPEN 1", "FORWARD 1 4294967295"], behind),

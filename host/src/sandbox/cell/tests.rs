@@ -182,7 +182,10 @@ fn a_cell_adopts_no_terms_that_it_does_not_fit() {
 #[test]
 fn an_answer_may_be_twice_what_was_lent_for_it_and_a_little() {
     let mut cell = cell(Instant::now());
-    let lines = Calling::Lines { has_quit: false };
+    let lines = Calling::Lines {
+        has_quit: false,
+        max: 1_024,
+    };
     cell.begin_call(lines, Instant::now());
     cell.lent_octets(1_000);
     assert_eq!(cell.went_on(65_536 + 2_000), Ok(()));
