@@ -50,10 +50,15 @@ pub(crate) struct Preparation {
     /// For TLS.
     #[arg(long)]
     key: PathBuf,
+    /// To send every message by itself.
+    #[arg(long)]
+    unbatched: bool,
 }
 
 /// The answers.
 struct Prepared {
+    /// Longer answers go to the socket by themselves.
+    alone: usize,
     message: Vec<u8>,
     listing: Vec<u8>,
 }
@@ -104,7 +109,7 @@ async fn answer(
         let end = input.iter().rposition(|octet| *octet == b'\n');
         let lines = end.map_or(0, |end| end + 1);
         for line in input[..lines].split_inclusive(|octet| *octet == b'\n') {
-            let prepared = match line {
+            let answer = match line {
                 [b'R', b'E', ..] => &prepared.message,
                 [b'U', b'I', ..] => &prepared.listing,
                 [b'Q', ..] => {
@@ -113,12 +118,12 @@ async fn answer(
                 }
                 _ => OK,
             };
-            if prepared.len() > COPIED_OCTETS {
+            if answer.len() > prepared.alone {
                 stream.write_all(&output).await?;
                 output.clear();
-                stream.write_all(prepared).await?;
+                stream.write_all(answer).await?;
             } else {
-                output.extend_from_slice(prepared);
+                output.extend_from_slice(answer);
             }
         }
         stream.write_all(&output).await?;
@@ -167,6 +172,10 @@ impl Prepared {
         }
         listing.extend_from_slice(b".\r\n");
         Self {
+            alone: match preparation.unbatched {
+                true => OK.len(),
+                false => COPIED_OCTETS,
+            },
             message: [OK, &letter.wire].concat(),
             listing,
         }

@@ -81,7 +81,7 @@ fn contestants(setting: &Setting, options: &Options) -> Result<Vec<Contestant>> 
 fn write_mail(rows: &[&Row], contestants: &[Contestant]) -> Result<()> {
     for Contestant { server, place, .. } in contestants {
         // The floor has no mail.
-        if *server == Server::Floor {
+        if server.is_floor() {
             continue;
         }
         for kind in Kind::ALL {
@@ -103,6 +103,9 @@ fn measure(
     let mut samples = vec![Vec::new(); contestants.len()];
     for _ in 0..options.turns() {
         for (contestant, samples) in contestants.iter().zip(&mut samples) {
+            if !row.is_for(contestant.server) {
+                continue;
+            }
             let sample = turn(row, setting, contestant, &mail, options.effort());
             // What is wrong with one server is no reason to measure no other.
             let sample = sample.unwrap_or_else(|error| Sample::failed(&format!("{error:#}")));

@@ -57,7 +57,7 @@ impl Target {
             certificate: setting.certificate.clone(),
             tree: Tree::new(running.process.number()),
             maildirs: place.maildirs.clone(),
-            is_floor: server == Server::Floor,
+            is_floor: server.is_floor(),
             most_connections: server.most_connections(),
         }
     }

@@ -127,7 +127,8 @@ impl Results {
     fn rows(&self) -> impl Iterator<Item = (&'static Row, Vec<Cell<'_>>)> {
         self.lines.iter().filter_map(|line| {
             let cells = self.servers.iter().zip(&line.samples);
-            let cells = cells.map(|(column, samples)| Cell {
+            let measured = cells.filter(|(_, samples)| !samples.is_empty());
+            let cells = measured.map(|(column, samples)| Cell {
                 server: &column.server,
                 figures: Figures::of(samples),
                 errors: samples.iter().map(|sample| sample.errors).sum(),

@@ -16,9 +16,10 @@ const GAP: f64 = 12.0;
 /// Where the scale ends.
 const MOST: f64 = 100.0;
 
-const COLOURS: [(&str, &str); 5] = [
+const COLOURS: [(&str, &str); 6] = [
     ("popcell", "#3b6fb6"),
     ("native", "#9db8dc"),
+    ("floor-unbatched", "#dfe8dc"),
     ("dovecot", "#c9c9c9"),
     ("dovecot-tuned", "#8f8f8f"),
     ("twisted", "#d9a441"),

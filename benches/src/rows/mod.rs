@@ -17,6 +17,7 @@ use crate::{
     door::Protection,
     maildirs::Kind,
     sample::Sample,
+    servers::Server,
     target::{Mail, Target},
 };
 
@@ -107,6 +108,12 @@ impl Row {
     /// The row with this name.
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
         ROWS.iter().find(|row| row.name == name)
+    }
+
+    /// Whether this server is measured: without messages that are pipelined, the two floors are one.
+    pub(crate) fn is_for(&self, server: Server) -> bool {
+        let is_batch = matches!(self.work, Work::Retr { pipelined } if pipelined > 1);
+        is_batch || server != Server::FloorUnbatched
     }
 
     /// Does the row once.

@@ -9,7 +9,18 @@ use super::{
 };
 use crate::maildirs::Shape;
 
-pub(super) fn start(setting: &Setting, place: &Place, shape: Shape) -> io::Result<Running> {
+/// Answers to lines that came together go together.
+pub(super) const BATCHED: &[&str] = &[];
+
+/// Every message goes by itself.
+pub(super) const UNBATCHED: &[&str] = &["--unbatched"];
+
+pub(super) fn start(
+    setting: &Setting,
+    place: &Place,
+    shape: Shape,
+    options: &[&str],
+) -> io::Result<Running> {
     let mut command = Command::new(env::current_exe()?);
     command
         .arg("floor")
@@ -20,7 +31,8 @@ pub(super) fn start(setting: &Setting, place: &Place, shape: Shape) -> io::Resul
         .arg("--certificate")
         .arg(&setting.certificate_file)
         .arg("--key")
-        .arg(&setting.key_file);
+        .arg(&setting.key_file)
+        .args(options);
     let mut process = Process::start(&mut command, &place.log())?;
     let (plain, tls) = process.addresses()?;
     Ok(Running {

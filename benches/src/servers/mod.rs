@@ -29,6 +29,8 @@ pub(crate) enum Server {
     Native,
     /// What only answers +OK.
     Floor,
+    /// The same, with a write for every message.
+    FloorUnbatched,
     /// Dovecot as it is without settings.
     Dovecot,
     /// Dovecot with processes that are used again and several clients in each.
@@ -47,8 +49,9 @@ pub(crate) struct Running {
 
 impl Server {
     /// Those that are compared if nobody says otherwise.
-    pub(crate) const USUAL: [Self; 5] = [
+    pub(crate) const USUAL: [Self; 6] = [
         Self::Floor,
+        Self::FloorUnbatched,
         Self::Popcell,
         Self::Native,
         Self::Dovecot,
@@ -61,6 +64,7 @@ impl Server {
             Self::Popcell => "popcell",
             Self::Native => "native",
             Self::Floor => "floor",
+            Self::FloorUnbatched => "floor-unbatched",
             Self::Dovecot => "dovecot",
             Self::DovecotTuned => "dovecot-tuned",
             Self::Twisted => "twisted",
@@ -77,6 +81,7 @@ impl Server {
             Self::Popcell => Build::Product.version().map_err(|error| error.to_string()),
             Self::Native => popcell::look_for_native(),
             Self::Floor => Ok("tokio, +OK only".to_owned()),
+            Self::FloorUnbatched => Ok("tokio, a write for every message".to_owned()),
             Self::Dovecot | Self::DovecotTuned => dovecot::look_for(),
             Self::Twisted => twisted::look_for(),
         }
@@ -85,18 +90,27 @@ impl Server {
     /// Connections that it is asked to hold at the same time, at most.
     pub(crate) fn most_connections(self) -> usize {
         match self {
-            Self::Popcell | Self::Native | Self::Floor | Self::Twisted => usize::MAX,
+            Self::Popcell | Self::Native | Self::Floor | Self::FloorUnbatched | Self::Twisted => {
+                usize::MAX
+            }
             // Without settings it is a process for each, and a hundred of them before login.
             Self::Dovecot => 64,
             Self::DovecotTuned => 256,
         }
     }
 
+    /// Whether it has no mail of its own: it sends what was prepared.
+    pub(crate) fn is_floor(self) -> bool {
+        matches!(self, Self::Floor | Self::FloorUnbatched)
+    }
+
     /// Whose the Maildirs have to be; none: ours.
     pub(crate) fn owner(self) -> Option<u32> {
         match self {
             Self::Dovecot | Self::DovecotTuned => Some(dovecot::OWNER),
-            Self::Popcell | Self::Native | Self::Floor | Self::Twisted => None,
+            Self::Popcell | Self::Native | Self::Floor | Self::FloorUnbatched | Self::Twisted => {
+                None
+            }
         }
     }
 
@@ -110,7 +124,8 @@ impl Server {
         match self {
             Self::Popcell => Build::Product.start(setting, place),
             Self::Native => Build::Native.start(setting, place),
-            Self::Floor => floor::start(setting, place, shape),
+            Self::Floor => floor::start(setting, place, shape, floor::BATCHED),
+            Self::FloorUnbatched => floor::start(setting, place, shape, floor::UNBATCHED),
             Self::Dovecot => dovecot::start(setting, place, dovecot::DEFAULT),
             Self::DovecotTuned => dovecot::start(setting, place, dovecot::TUNED),
             Self::Twisted => twisted::start(setting, place),
