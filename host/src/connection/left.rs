@@ -15,19 +15,21 @@ pub(super) struct Left<S> {
 }
 
 impl<S: Stream> Connection<S> {
-    /// The session is over. The maildrop is free before the client sees the end: it may come back at
-    /// once.
+    /// The session is over. Its maildrop is free, and it counts no longer, before the client sees the
+    /// end: it may come back at once.
     #[expect(clippy::boxed_local, reason = "else a future would hold it")]
     pub(super) fn leave(self: Box<Self>, last: Result<Last, End>) -> Left<S> {
         let Self {
             stream,
             seat,
+            watch,
             input,
             traffic,
             is_peer_gone,
             mut meter,
             ..
         } = *self;
+        watch.leave();
         let usage = seat.usage();
         meter.count(&usage, traffic);
         Left {

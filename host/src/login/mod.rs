@@ -163,7 +163,7 @@ pub struct SessionLogin(Arc<Session>);
 #[derive(Default)]
 pub(crate) struct Claims {
     record: Record,
-    /// Held until the connection is over.
+    /// Held until the session is over.
     place: Option<Arc<Place>>,
 }
 
@@ -186,7 +186,7 @@ struct Session {
     channel: Channel,
     circumstances: Circumstances,
     record: Mutex<Record>,
-    /// Held until the connection is over.
+    /// Held until the session is over.
     place: Mutex<Option<Arc<Place>>>,
 }
 

@@ -176,6 +176,12 @@ impl Watch {
         }
     }
 
+    /// The session is over: there is room for another, whatever becomes of the connection. What has
+    /// happened is still known.
+    pub(crate) fn leave(&self) {
+        *self.0.place() = None;
+    }
+
     /// What has happened up to now.
     pub fn record(&self) -> Record {
         self.0.record().clone()
