@@ -107,5 +107,5 @@ fn the_service_manager_is_told_what_the_server_does() {
     wait_for("READY=1\n");
     server.popcell.signal("TERM");
     wait_for("STOPPING=1\n");
-    server.stop();
+    assert!(server.popcell.wait().success());
 }
