@@ -40,6 +40,9 @@ pub(crate) enum Error {
     /// A message is not what was stored.
     #[error("a message differs from its file at octet {0} of the wire")]
     Different(usize),
+    /// TLS with a ticket that the server gave was not resumed. It need not be.
+    #[error("does not resume")]
+    NotResumed,
     /// An answer that can not be right.
     #[error("unexpected: {0}")]
     Unexpected(String),

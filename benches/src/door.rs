@@ -75,9 +75,13 @@ impl Door {
         let name = ServerName::from(self.address.ip());
         let stream = tls.connect(name, stream).await?;
         let kind = stream.get_ref().1.handshake_kind();
-        let is_resumed = kind == Some(HandshakeKind::Resumed);
-        if is_resumed != (self.expected == HandshakeKind::Resumed) {
-            return Err(Error::Unexpected(format!("a handshake that was {kind:?}")));
+        match (kind, self.expected) {
+            (Some(HandshakeKind::Resumed), HandshakeKind::Resumed) => {}
+            (_, HandshakeKind::Resumed) => return Err(Error::NotResumed),
+            (Some(HandshakeKind::Resumed), _) => {
+                return Err(Error::Unexpected("a handshake that was resumed".to_owned()));
+            }
+            _ => {}
         }
         if self.protection == Protection::Resumed {
             self.expected = HandshakeKind::Resumed;

@@ -21,9 +21,12 @@ pub(crate) struct Sample {
     pub(crate) kib: Option<f64>,
     pub(crate) errors: u64,
     pub(crate) first_error: Option<String>,
+    /// What the server does not do that the row is about. No error, but no figure either.
+    #[serde(default)]
+    pub(crate) lacks: Option<String>,
 }
 
-/// The medians of several runs. A run with an error is not among them.
+/// The medians of several runs. A run that is no figure is not among them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figures {
     pub(crate) cpu_microseconds: f64,
@@ -57,9 +60,10 @@ impl Sample {
 }
 
 impl Figures {
-    /// None if no run went without an error.
+    /// None if no run is a figure.
     pub(crate) fn of(samples: &[Sample]) -> Option<Self> {
-        let good: Vec<&Sample> = samples.iter().filter(|one| one.errors == 0).collect();
+        let is_good = |one: &&Sample| one.errors == 0 && one.lacks.is_none();
+        let good: Vec<&Sample> = samples.iter().filter(is_good).collect();
         let median = |value: fn(&Sample) -> Option<f64>| {
             median(good.iter().filter_map(|sample| value(sample)).collect())
         };
@@ -117,6 +121,12 @@ mod tests {
         let figures = Figures::of(&[bad.clone(), good]).expect("a good run");
         assert!((figures.cpu_microseconds - 2.0).abs() < 1e-9);
         assert!(Figures::of(&[bad]).is_none());
+        let lacking = Sample {
+            units: 1,
+            lacks: Some("does not resume".to_owned()),
+            ..Sample::default()
+        };
+        assert!(Figures::of(&[lacking]).is_none());
     }
 
     #[test]

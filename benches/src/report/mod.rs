@@ -55,9 +55,11 @@ pub(crate) struct Line {
 /// One server in one row.
 struct Cell<'a> {
     server: &'a str,
-    /// None: no run went without an error.
+    /// None: no run is a figure.
     figures: Option<Figures>,
     errors: u64,
+    /// What the server does not do that the row is about.
+    lacks: Option<&'a str>,
 }
 
 impl Results {
@@ -132,6 +134,7 @@ impl Results {
                 server: &column.server,
                 figures: Figures::of(samples),
                 errors: samples.iter().map(|sample| sample.errors).sum(),
+                lacks: samples.iter().find_map(|sample| sample.lacks.as_deref()),
             });
             Some((Row::find(&line.row)?, cells.collect()))
         })

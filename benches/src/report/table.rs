@@ -42,6 +42,9 @@ fn line(row: &Row, cell: &Cell<'_>, cells: &[Cell<'_>]) -> [String; 11] {
     line[0] = row.name.to_owned();
     line[1] = cell.server.to_owned();
     line[7] = cell.errors.to_string();
+    if let (Some(lacks), 0) = (cell.lacks, cell.errors) {
+        line[7] = lacks.to_owned();
+    }
     let is_popcell = cell.server == Server::Popcell.key();
     if is_popcell {
         line[9] = goal(row.goal);

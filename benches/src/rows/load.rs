@@ -88,9 +88,13 @@ fn sum_up<W>(done: Vec<Done<W>>, seconds: f64, cpu: Duration) -> Sample {
     for one in done {
         sample.units += one.units;
         latencies.extend(one.latencies);
-        if let Some(error) = one.error {
-            sample.errors += 1;
-            sample.first_error.get_or_insert_with(|| error.to_string());
+        match one.error {
+            None => {}
+            Some(error @ client::Error::NotResumed) => sample.lacks = Some(error.to_string()),
+            Some(error) => {
+                sample.errors += 1;
+                sample.first_error.get_or_insert_with(|| error.to_string());
+            }
         }
     }
     sample.set_latencies(latencies);
