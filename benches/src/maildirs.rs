@@ -142,16 +142,19 @@ impl Maildirs {
     /// All users in Dovecot's passwd-file format.
     pub(crate) fn passwd(&self) -> String {
         let owner = self.owner.unwrap_or_default();
-        let mut text = String::new();
-        for kind in Kind::ALL {
-            for index in 0..self.shapes.of(kind).users {
-                let user = kind.user(index);
-                let home = self.root.join(&user);
-                let home = home.display();
-                text += &format!("{user}:{{PLAIN}}{PASSWORD}:{owner}:{owner}::{home}::\n");
-            }
-        }
-        text
+        let line = |(user, home): (String, PathBuf)| {
+            let home = home.display();
+            format!("{user}:{{PLAIN}}{PASSWORD}:{owner}:{owner}::{home}::\n")
+        };
+        self.users().map(line).collect()
+    }
+
+    /// All users, each with the Maildir.
+    pub(crate) fn users(&self) -> impl Iterator<Item = (String, PathBuf)> {
+        Kind::ALL.into_iter().flat_map(move |kind| {
+            let users = 0..self.shapes.of(kind).users;
+            users.map(move |index| (kind.user(index), self.of(kind, index)))
+        })
     }
 
     fn fill(&self, maildir: &Path, letters: impl Iterator<Item = Letter>) -> io::Result<()> {

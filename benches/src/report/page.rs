@@ -6,7 +6,7 @@ use crate::scale::Scale;
 const HEAD: &str = "\
 # Benchmarks
 
-What Popcell costs, beside Dovecot and beside a floor. Written by the command at the end of this page.
+What Popcell costs, beside other servers and beside a floor. Written by the command at the end of this page.
 
 **CPU** is user and system time of the server's whole process tree for each operation, the steadiest
 figure that a machine has that does other things as well. Ratios are what to compare: absolute figures
@@ -40,8 +40,10 @@ const TAIL: &str = "
 * *popcell* and *native* serve from one thread (`connection_threads = 1`), as the floor does. With a second one, and the
   client on the same two processors, threads fall asleep and are woken up more often: a NOOP costs about 1.3 times as
   much, a session 1.4 times. What a second processor is good for is in the last table.
-* Idle connections of Dovecot are fewer (64 and 256), since it has a process for each, or a limit.
-* *tls-resumed* has errors where a server does not resume a session that it gave a ticket for.
+* Idle connections of Dovecot (64 and 256) and of Courier (64) are fewer, since there is a process for each, or a limit.
+* *courier* is what Debian's packages do that are told of users, mail, certificates and room for 100 clients: a
+  process for each connection. Passwords are digests (MD5), since it has no scheme for one in the clear.
+* In *tls-resumed*, *does not resume* is a server that gave a ticket and did not take it.
 * All load comes from one thread of another process. Where CPU times rate is far below one processor, the
   rate and the latencies are the client's, not the server's; with TLS more than anywhere.
 * The mailbox of *drain* is as delivered, and seen by the server for the first time; a new session
@@ -79,9 +81,10 @@ $ cargo run --release -p popcell-bench -- scale --json docs/benchmarks.json \\
 ```
 
 Dovecot is compared if it is installed (Debian: `apt-get install dovecot-pop3d`) and root runs this; with
-`--peer twisted` a server of Twisted is, too. *native* is if `POPCELL_NATIVE_BIN` names a copy of what
-`cargo build --release --package popcell --features native-session` makes, or it is `popcell-native` beside
-popcell-bench. `popcell-bench noop` is one row alone, `--help` has the sizes.
+`--peer twisted` a server of Twisted is, too, and with `--peer courier` Courier (`apt-get install courier-base
+courier-authlib-userdb`; the package with its POP3, which Debian has not beside Dovecot's, is fetched). *native*
+is if `POPCELL_NATIVE_BIN` names a copy of what `cargo build --release --package popcell --features
+native-session` makes, or it is `popcell-native` beside popcell-bench. `popcell-bench noop` is one row alone, `--help` has the sizes.
 ";
 
 pub(super) fn page(results: &Results) -> String {

@@ -16,12 +16,13 @@ const GAP: f64 = 12.0;
 /// Where the scale ends.
 const MOST: f64 = 100.0;
 
-const COLOURS: [(&str, &str); 6] = [
+const COLOURS: [(&str, &str); 7] = [
     ("popcell", "#3b6fb6"),
     ("native", "#9db8dc"),
     ("floor-unbatched", "#dfe8dc"),
     ("dovecot", "#c9c9c9"),
     ("dovecot-tuned", "#8f8f8f"),
+    ("courier", "#b5838d"),
     ("twisted", "#d9a441"),
 ];
 

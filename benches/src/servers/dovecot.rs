@@ -6,7 +6,7 @@ use std::{fs, io, path::Path, process::Command};
 
 use super::{
     Running,
-    process::{Process, free_ports, wait_for},
+    process::{Process, free_ports},
     setting::{Place, Setting},
 };
 
@@ -94,8 +94,8 @@ pub(super) fn start(setting: &Setting, place: &Place, tuning: &str) -> io::Resul
     let configuration = place.write("dovecot.conf", &configuration)?;
     let mut command = Command::new(PROGRAM);
     command.arg("-F").arg("-c").arg(configuration);
-    let process = Process::start(&mut command, &place.path().join("stderr"))?;
-    wait_for(plain)?;
+    let mut process = Process::start(&mut command, &place.path().join("stderr"))?;
+    process.wait_for(plain)?;
     Ok(Running {
         process,
         plain,

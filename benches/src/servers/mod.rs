@@ -2,6 +2,7 @@
 //!
 //! Each has its configuration and its Maildirs in a directory of its own, and ports of loopback.
 
+mod courier;
 mod dovecot;
 mod floor;
 mod popcell;
@@ -35,6 +36,8 @@ pub(crate) enum Server {
     Dovecot,
     /// Dovecot with processes that are used again and several clients in each.
     DovecotTuned,
+    /// Courier as Debian sets it up.
+    Courier,
     /// A server of Twisted, the Python library.
     Twisted,
 }
@@ -67,6 +70,7 @@ impl Server {
             Self::FloorUnbatched => "floor-unbatched",
             Self::Dovecot => "dovecot",
             Self::DovecotTuned => "dovecot-tuned",
+            Self::Courier => "courier",
             Self::Twisted => "twisted",
         }
     }
@@ -83,6 +87,7 @@ impl Server {
             Self::Floor => Ok("tokio, +OK only".to_owned()),
             Self::FloorUnbatched => Ok("tokio, a write for every message".to_owned()),
             Self::Dovecot | Self::DovecotTuned => dovecot::look_for(),
+            Self::Courier => courier::look_for(),
             Self::Twisted => twisted::look_for(),
         }
     }
@@ -94,7 +99,7 @@ impl Server {
                 usize::MAX
             }
             // Without settings it is a process for each, and a hundred of them before login.
-            Self::Dovecot => 64,
+            Self::Dovecot | Self::Courier => 64,
             Self::DovecotTuned => 256,
         }
     }
@@ -108,6 +113,7 @@ impl Server {
     pub(crate) fn owner(self) -> Option<u32> {
         match self {
             Self::Dovecot | Self::DovecotTuned => Some(dovecot::OWNER),
+            Self::Courier => Some(courier::OWNER),
             Self::Popcell | Self::Native | Self::Floor | Self::FloorUnbatched | Self::Twisted => {
                 None
             }
@@ -128,6 +134,7 @@ impl Server {
             Self::FloorUnbatched => floor::start(setting, place, shape, floor::UNBATCHED),
             Self::Dovecot => dovecot::start(setting, place, dovecot::DEFAULT),
             Self::DovecotTuned => dovecot::start(setting, place, dovecot::TUNED),
+            Self::Courier => courier::start(setting, place),
             Self::Twisted => twisted::start(setting, place),
         }
     }

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Running,
-    process::Process,
+    process::{Process, run},
     setting::{Place, Setting},
 };
 
@@ -57,11 +57,4 @@ fn install(environment: &Path) -> io::Result<()> {
         .arg(environment))?;
     let pip = ["-m", "pip", "--quiet", "install", "twisted[tls]"];
     run(Command::new(environment.join("bin/python")).args(pip))
-}
-
-fn run(command: &mut Command) -> io::Result<()> {
-    match command.status()?.success() {
-        true => Ok(()),
-        false => Err(io::Error::other(format!("{command:?} failed"))),
-    }
 }
