@@ -35,6 +35,8 @@ pub(crate) struct Body<M> {
     pub(crate) stuffer: Stuffer,
     /// Where TOP ends the message; RETR sends all of it.
     pub(crate) top: Option<Top>,
+    /// The host has said that all of it was sent.
+    pub(crate) is_sent: bool,
 }
 
 /// Opens a message and begins to send it behind the first line of the answer. A fault can still be an
@@ -50,6 +52,7 @@ pub(crate) fn begin<D: Maildrop>(
         message: maildrop.open(number)?,
         stuffer: Stuffer::new(),
         top,
+        is_sent: false,
     };
     let (before, octets) = (out.len(), read_octets(out));
     first_line(out);
@@ -149,6 +152,7 @@ impl<M: Message> Body<M> {
         match self.top {
             Some(top) if top.is_done() => Ok(self.end(out)),
             Some(_) => self.read(octets, out),
+            None if self.is_sent => Ok(self.end(out)),
             None => self.forward(octets, out),
         }
     }
@@ -164,12 +168,14 @@ impl<M: Message> Body<M> {
         let Forwarded {
             octets,
             at_line_start,
+            is_end,
         } = forwarded?;
         if octets == 0 {
             return Ok(self.end(out));
         }
         out.forwarded(octets);
         self.stuffer = Stuffer::resumed(at_line_start);
+        self.is_sent = is_end;
         Ok(Progress::More)
     }
 

@@ -79,6 +79,8 @@ pub struct Forwarded {
     pub octets: u32,
     /// Whether the octet behind them begins a line.
     pub at_line_start: bool,
+    /// Whether the message is known to have no further octets.
+    pub is_end: bool,
 }
 
 /// A maildrop, locked for this session alone (`mail.maildrop`).

@@ -190,6 +190,7 @@ impl From<mail::Forwarded> for capability::Forwarded {
         Self {
             octets: forwarded.octets,
             at_line_start: forwarded.at_line_start,
+            is_end: forwarded.is_end,
         }
     }
 }

@@ -53,6 +53,7 @@ mod reply;
 mod runtime;
 mod sasl;
 mod session;
+mod sizes;
 mod top;
 mod transaction;
 mod update;

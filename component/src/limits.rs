@@ -14,6 +14,10 @@ pub(crate) const SCAN_LINE_OCTETS: usize = 10 + 1 + 70 + 2;
 /// and 128 lines cost far more than the call that fetches them.
 pub(crate) const WINDOW_MESSAGES: u32 = 128;
 
+/// Messages whose sizes are asked for at once where one is needed. They are 128 octets, and a client
+/// that retrieves its messages in order has a call for every sixteenth.
+pub(crate) const SIZES_AT_ONCE: u32 = 16;
+
 /// Octets of a SASL mechanism's name (RFC 4422 §3.1).
 pub(crate) const MECHANISM_OCTETS: usize = 20;
 

@@ -14,6 +14,7 @@ use crate::{
     marks::Marks,
     sasl::Sasl,
     session::{Ended, State},
+    sizes::Sizes,
     top::{Place, Top},
     transaction::Transaction,
 };
@@ -112,6 +113,8 @@ fn park_part<H: Host>(part: Part<<H::Maildrop as Maildrop>::Message>, parked: &m
             message,
             stuffer,
             top,
+            // The next call of the host says it again.
+            is_sent: _,
         }) => {
             octets.push(if top.is_some() { tag::TOP } else { tag::RETR });
             octets.push(u8::from(stuffer.is_at_line_start()));
@@ -229,6 +232,7 @@ fn body<M>(tag: u8, message: M, fields: &mut Fields<'_>) -> Result<Body<M>, Resu
         message,
         stuffer,
         top,
+        is_sent: false,
     })
 }
 
@@ -257,6 +261,7 @@ fn transaction<H: Host>(
         summary,
         marks,
         marked_octets,
+        sizes: Sizes::default(),
         highest,
         bad_commands,
     })

@@ -11,6 +11,7 @@ use crate::{
     marks::Marks,
     reply::{Error, Output},
     session::{Context, Ended, State},
+    sizes::Sizes,
     top::Top,
     update,
 };
@@ -23,6 +24,7 @@ pub(crate) struct Transaction<H: Host> {
     pub(crate) marks: Marks,
     /// The octets of the marked messages.
     pub(crate) marked_octets: u64,
+    pub(crate) sizes: Sizes,
     /// The highest number that RETR or TOP has opened (RFC 1460, LAST).
     pub(crate) highest: u32,
     /// Bad commands in a row.
@@ -37,6 +39,7 @@ pub(crate) fn enter<H: Host>(maildrop: H::Maildrop, out: &mut Output) -> State<H
         maildrop,
         marks: Marks::default(),
         marked_octets: 0,
+        sizes: Sizes::default(),
         highest: 0,
         bad_commands: 0,
     })
@@ -113,7 +116,7 @@ impl<H: Host> Transaction<H> {
         Ok(Some(Part::List { next: 1 }))
     }
 
-    fn list_one(&self, number: &[u8], out: &mut Output) -> Done<H> {
+    fn list_one(&mut self, number: &[u8], out: &mut Output) -> Done<H> {
         let number = self.unmarked(number, Error::InvalidMessageNumber)?;
         out.ok_pair(u64::from(number), self.size(number)?);
         Ok(None)
@@ -132,7 +135,8 @@ impl<H: Host> Transaction<H> {
     // RFC 1939 §5 (DELE): marks only; the message goes in UPDATE.
     fn dele(&mut self, number: &[u8], out: &mut Output) -> Done<H> {
         let number = self.unmarked(number, Error::BadMessageNumber)?;
-        self.marked_octets = self.marked_octets.saturating_add(self.size(number)?);
+        let octets = self.size(number)?;
+        self.marked_octets = self.marked_octets.saturating_add(octets);
         self.marks.mark(number);
         Ok(done(out))
     }
@@ -197,12 +201,8 @@ impl<H: Host> Transaction<H> {
         }
     }
 
-    fn size(&self, number: u32) -> Result<u64, Error> {
-        self.maildrop
-            .sizes(number, 1)?
-            .first()
-            .copied()
-            .ok_or(Error::StoragePermanent)
+    fn size(&mut self, number: u32) -> Result<u64, Error> {
+        Ok(self.sizes.of(&self.maildrop, number)?)
     }
 
     /// Says no. So many bad commands in a row end the session; the maildrop is released unchanged.

@@ -65,6 +65,12 @@ pub trait Message: Send {
     /// A [`Fault`] if the message can not be read to its end as it was when its size was taken; a
     /// message that has shrunk or grown is [`Fault::Gone`], never a short answer.
     fn read(&mut self, max: usize) -> Answer<'_, Result<Vec<u8>, Fault>>;
+
+    /// Whether it is known already that the next [`read`](Self::read) gives none and no fault, so that it
+    /// need not be called. Where that is not known it is `false`.
+    fn is_at_end(&self) -> bool {
+        false
+    }
 }
 
 /// A maildrop on its way to another process of the same server.

@@ -65,4 +65,8 @@ impl Message for MeteredMessage {
             Ok(octets)
         })
     }
+
+    fn is_at_end(&self) -> bool {
+        self.message.is_at_end()
+    }
 }

@@ -97,6 +97,7 @@ impl Maildrop for Letters {
                 octets: Arc::clone(octets),
                 wire: Wire::default(),
                 at: 0,
+                is_at_end: false,
             }) as Box<dyn Message>
         });
         Box::pin(ready(letter.ok_or(Fault::Gone)))
@@ -123,6 +124,8 @@ struct Reading {
     wire: Wire,
     /// Octets that are done with.
     at: usize,
+    /// Nothing is left, the end of the last line neither.
+    is_at_end: bool,
 }
 
 impl Message for Reading {
@@ -131,9 +134,13 @@ impl Message for Reading {
         let mut chunk = Chunk::new(max.max(1).min(most));
         self.at += self.wire.feed(&self.octets[self.at..], &mut chunk);
         if self.at == self.octets.len() && chunk.room() > 0 {
-            self.wire.finish(&mut chunk);
+            self.is_at_end = self.wire.finish(&mut chunk);
         }
         Box::pin(ready(Ok(chunk.into_octets())))
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.is_at_end
     }
 }
 
@@ -157,14 +164,17 @@ mod tests {
             let mut letter = three().open(2).await.expect("there are three");
             let mut read = Vec::new();
             loop {
+                let is_at_end = letter.is_at_end();
                 let piece = letter.read(max).await.expect("memory does not fail");
                 assert!(piece.len() <= max);
+                assert!(!is_at_end || piece.is_empty());
                 if piece.is_empty() {
                     break;
                 }
                 read.extend(piece);
             }
             assert_eq!(read, b"two\r\n");
+            assert!(letter.is_at_end());
         }
     }
 

@@ -166,9 +166,14 @@ impl mail::HostMessage for Cell {
             Ok(octets) => octets,
             Err(fault) => return Ok(Err(fault.into())),
         };
+        let is_end = self.table.get(&this)?.0.is_at_end();
+        if is_end {
+            self.usage.finished();
+        }
         let forwarded = mail::Forwarded {
             octets: u32::try_from(octets.len())?,
             at_line_start: octets.last().map_or(at_line_start, |last| *last == b'\n'),
+            is_end,
         };
         if !self.forwarding.push(usize::try_from(at)?, octets) {
             return Err(self.breach("forwarded in front of what was forwarded before"));

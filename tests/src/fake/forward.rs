@@ -25,6 +25,7 @@ impl Forwarding {
         at: u32,
         mut at_line_start: bool,
         stuffed: u8,
+        is_end: bool,
     ) -> Forwarded {
         let mut sent = Vec::new();
         for octet in octets {
@@ -37,6 +38,7 @@ impl Forwarding {
         let forwarded = Forwarded {
             octets: u32::try_from(sent.len()).expect("a step is small"),
             at_line_start,
+            is_end,
         };
         let at = usize::try_from(at).expect("a step is small");
         let mut pieces = self.pieces();

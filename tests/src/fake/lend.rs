@@ -95,6 +95,10 @@ impl lent::Message for LentMessage {
         let max = u32::try_from(max).unwrap_or(u32::MAX);
         Box::pin(ready(self.0.read(max).map_err(fault)))
     }
+
+    fn is_at_end(&self) -> bool {
+        self.0.is_at_end()
+    }
 }
 
 fn grant(maildrop: FakeMaildrop) -> lent::Grant {

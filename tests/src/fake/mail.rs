@@ -214,6 +214,13 @@ pub struct FakeMessage {
     forwarding: Option<Forwarding>,
 }
 
+impl FakeMessage {
+    /// Whether the next read gives none and no fault.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.fault.is_none() && self.at.load(Ordering::Relaxed) == self.octets.len()
+    }
+}
+
 impl Message for FakeMessage {
     fn read(&self, max: u32) -> Result<Vec<u8>, Fault> {
         assert!(
@@ -244,7 +251,12 @@ impl Message for FakeMessage {
     ) -> Option<Result<Forwarded, Fault>> {
         let forwarding = self.forwarding.as_ref()?;
         let read = self.read(max);
-        Some(read.map(|octets| forwarding.push(&octets, at, at_line_start, stuffed)))
+        Some(read.map(|octets| {
+            // As a file shows its end: by less than was asked for.
+            let asked = usize::try_from(max).unwrap_or(usize::MAX);
+            let is_end = octets.len() < asked.min(self.read_octets) && self.is_at_end();
+            forwarding.push(&octets, at, at_line_start, stuffed, is_end)
+        }))
     }
 }
 

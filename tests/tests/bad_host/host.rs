@@ -325,6 +325,7 @@ impl mail::HostMessage for Host {
         let forwarded = Forwarded {
             octets: u32::try_from(octets.len())?,
             at_line_start: octets.last().map_or(at_line_start, |last| *last == b'\n'),
+            is_end: false,
         };
         self.forwarded.push((usize::try_from(at)?, octets));
         Ok(Ok(forwarded))

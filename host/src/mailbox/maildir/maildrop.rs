@@ -314,4 +314,8 @@ impl Message for MailFile {
         self.fault = result.as_ref().err().copied();
         Box::pin(std::future::ready(result))
     }
+
+    fn is_at_end(&self) -> bool {
+        self.fault.is_none() && self.reader.is_at_end()
+    }
 }

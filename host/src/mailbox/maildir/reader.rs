@@ -78,7 +78,8 @@ impl Reader {
         let mut chunk = Chunk::new(max.clamp(1, MAX_READ_OCTETS).min(left));
         let mut buffer = [MaybeUninit::<u8>::uninit(); INPUT_OCTETS];
         while chunk.room() > 0 {
-            let wanted = chunk.room().min(INPUT_OCTETS);
+            // One octet more than fits shows where a file of CRLF ends.
+            let wanted = (chunk.room() + 1).min(INPUT_OCTETS);
             match read_at(&self.file, &mut buffer[..wanted], self.at) {
                 Ok([]) => {
                     self.wire.finish(&mut chunk);
@@ -102,6 +103,11 @@ impl Reader {
         } else {
             Ok(octets)
         }
+    }
+
+    /// Whether all has been read, and nothing has to be looked for in the file to know that it was all.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.left == 0 && self.is_at_end && self.end().is_ok()
     }
 
     /// Checks that what was announced is all that there is.

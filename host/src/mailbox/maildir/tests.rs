@@ -125,7 +125,9 @@ async fn read(maildrop: &mut dyn Maildrop, number: u32, max: usize) -> Result<Ve
     let mut message = maildrop.open(number).await?;
     let mut whole = Vec::new();
     loop {
+        let is_at_end = message.is_at_end();
         let piece = message.read(max).await?;
+        assert!(!is_at_end || piece.is_empty());
         assert!(
             piece.len() <= max,
             "{} octets instead of {max}",

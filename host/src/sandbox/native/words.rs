@@ -58,6 +58,7 @@ impl From<mail::Forwarded> for component::Forwarded {
         Self {
             octets: forwarded.octets,
             at_line_start: forwarded.at_line_start,
+            is_end: forwarded.is_end,
         }
     }
 }

@@ -208,6 +208,29 @@ async fn a_message_of_the_same_length_with_other_lines_never_ends_well() {
 }
 
 #[tokio::test]
+async fn that_a_message_is_at_its_end_is_known_without_another_read() {
+    for stored in ["a\nb\n", "a\r\nb\r\n", "a\nb", "a\r\nb\r"] {
+        let mail = Mail::new(&[("new/1.a", stored)]);
+        let mut maildrop = mail.login().await;
+        let mut message = maildrop.open(1).await.expect("unchanged");
+        assert!(!message.is_at_end());
+        assert_eq!(message.read(3).await, Ok(b"a\r\n".to_vec()));
+        assert!(!message.is_at_end(), "{stored:?}");
+        assert_eq!(message.read(100).await, Ok(b"b\r\n".to_vec()));
+        assert!(message.is_at_end(), "{stored:?}");
+    }
+    // Longer by the time that it is read to what was its end.
+    let mail = Mail::new(&[("new/1.a", "a\nb\n")]);
+    let mut maildrop = mail.login().await;
+    let mut message = maildrop.open(1).await.expect("unchanged");
+    assert_eq!(message.read(3).await, Ok(b"a\r\n".to_vec()));
+    mail.put("new/1.a", "a\nb\nc\n");
+    assert_eq!(message.read(3).await, Ok(b"b\r\n".to_vec()));
+    assert!(!message.is_at_end());
+    assert_eq!(message.read(3).await, Err(Fault::Gone));
+}
+
+#[tokio::test]
 async fn a_message_that_shrinks_or_grows_while_it_is_read_never_ends_well() {
     for length in [0, 3, 9, 11, 500] {
         let mail = Mail::new(&[("new/1.a", "0123456789")]);
