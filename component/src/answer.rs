@@ -4,7 +4,7 @@
 //! has taken that. Holds no part of a message between two steps.
 
 use crate::{
-    capability::{Fault, Forwarded, Host, Maildrop, Message},
+    capability::{Fault, Forwarded, Host, Maildrop, Message, Opened},
     dot::{STUFFED, Stuffer},
     limits::{READ_OCTETS, SCAN_LINE_OCTETS, WHOLE_ANSWER_OCTETS, WINDOW_MESSAGES},
     reply::{Error, Output},
@@ -39,28 +39,24 @@ pub(crate) struct Body<M> {
     pub(crate) is_sent: bool,
 }
 
-/// Opens a message and begins to send it behind the first line of the answer. A fault can still be an
-/// answer: nothing of the line is left then.
+/// Opens a message and begins to send it behind the first line of the answer; `None` if that was all of
+/// the answer. A fault can still be an answer: nothing of the line is left then.
 pub(crate) fn begin<D: Maildrop>(
     maildrop: &D,
     number: u32,
     top: Option<Top>,
     out: &mut Output,
     first_line: impl FnOnce(&mut Output),
-) -> Result<Part<D::Message>, Error> {
-    let mut body = Body {
-        message: maildrop.open(number)?,
-        stuffer: Stuffer::new(),
-        top,
-        is_sent: false,
-    };
+) -> Result<Option<Part<D::Message>>, Error> {
     let (before, octets) = (out.len(), read_octets(out));
     first_line(out);
-    if let Err(fault) = body.send(octets, out) {
-        out.take_back(before);
-        return Err(fault.into());
-    }
-    Ok(Part::Body(body))
+    let begun = match top {
+        Some(_) => Body::open(maildrop, number, top, octets, out),
+        None => Body::forwarded(maildrop, number, octets, out)
+            .unwrap_or_else(|| Body::open(maildrop, number, top, octets, out)),
+    };
+    let begun = begun.inspect_err(|_| out.take_back(before))?;
+    Ok(begun.map(Part::Body))
 }
 
 /// Whether an answer has come to its end.
@@ -147,6 +143,48 @@ impl<H: Host> Transaction<H> {
 }
 
 impl<M: Message> Body<M> {
+    /// Opens a message and sends about so many octets of it.
+    fn open<D: Maildrop<Message = M>>(
+        maildrop: &D,
+        number: u32,
+        top: Option<Top>,
+        octets: u32,
+        out: &mut Output,
+    ) -> Result<Option<Self>, Fault> {
+        let mut body = Self {
+            message: maildrop.open(number)?,
+            stuffer: Stuffer::new(),
+            top,
+            is_sent: false,
+        };
+        body.send(octets, out)?;
+        Ok(Some(body))
+    }
+
+    /// The same for RETR, where the host does both at once.
+    fn forwarded<D: Maildrop<Message = M>>(
+        maildrop: &D,
+        number: u32,
+        octets: u32,
+        out: &mut Output,
+    ) -> Option<Result<Option<Self>, Fault>> {
+        let opened = maildrop.forward(number, octets, position(out), STUFFED)?;
+        Some(opened.map(|Opened { forwarded, message }| {
+            let stuffer = Stuffer::resumed(forwarded.at_line_start);
+            out.forwarded(forwarded.octets);
+            if message.is_none() {
+                end_line(stuffer, out);
+                out.terminator();
+            }
+            message.map(|message| Self {
+                message,
+                stuffer,
+                top: None,
+                is_sent: forwarded.is_end,
+            })
+        }))
+    }
+
     /// Sends about so many octets of the message.
     fn send(&mut self, octets: u32, out: &mut Output) -> Result<Progress, Fault> {
         match self.top {
@@ -159,8 +197,8 @@ impl<M: Message> Body<M> {
 
     /// Lets the host send what comes next, as it is but for the dots; or else reads it.
     fn forward(&mut self, octets: u32, out: &mut Output) -> Result<Progress, Fault> {
-        let at = u32::try_from(out.len()).unwrap_or(u32::MAX);
         let at_line_start = self.stuffer.is_at_line_start();
+        let at = position(out);
         let forwarded = self.message.forward(octets, at, at_line_start, STUFFED);
         let Some(forwarded) = forwarded else {
             return self.read(octets, out);
@@ -192,13 +230,22 @@ impl<M: Message> Body<M> {
         Ok(Progress::More)
     }
 
-    /// The terminator must stand on a line of its own, whatever the store gave.
     fn end(&self, out: &mut Output) -> Progress {
-        if !self.stuffer.is_at_line_start() {
-            out.crlf();
-        }
+        end_line(self.stuffer, out);
         Progress::Done
     }
+}
+
+/// The terminator must stand on a line of its own, whatever the store gave.
+fn end_line(stuffer: Stuffer, out: &mut Output) {
+    if !stuffer.is_at_line_start() {
+        out.crlf();
+    }
+}
+
+/// How much of its own there is of a step, for the host to put something behind it.
+fn position(out: &Output) -> u32 {
+    u32::try_from(out.len()).unwrap_or(u32::MAX)
 }
 
 /// Whether a step is worth going on with; what is left over goes into the next one.

@@ -83,6 +83,15 @@ pub struct Forwarded {
     pub is_end: bool,
 }
 
+/// What opening and forwarding at once came to (`mail.opened`).
+#[derive(Debug)]
+pub struct Opened<M> {
+    /// As if the message had been opened and then forwarded.
+    pub forwarded: Forwarded,
+    /// The message, unless it has no further octets.
+    pub message: Option<M>,
+}
+
 /// A maildrop, locked for this session alone (`mail.maildrop`).
 pub trait Maildrop: Sized {
     /// What [`Self::open`] gives.
@@ -114,6 +123,18 @@ pub trait Maildrop: Sized {
     ///
     /// A [`Fault`] of the store, [`Fault::Gone`] for a number out of range.
     fn open(&self, number: u32) -> Result<Self::Message, Fault>;
+
+    /// [`Self::open`] and [`Message::forward`] in one call. `None` where the host does not do that: then
+    /// the message is opened.
+    fn forward(
+        &self,
+        _number: u32,
+        _max: u32,
+        _at: u32,
+        _stuffed: u8,
+    ) -> Option<Result<Opened<Self::Message>, Fault>> {
+        None
+    }
 
     /// Removes the marked messages for good and releases the lock. Message `n` is bit `(n - 1) % 8`
     /// of octet `(n - 1) / 8`; octets left out at the end are 0.

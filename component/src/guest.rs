@@ -160,6 +160,18 @@ impl capability::Maildrop for mail::Maildrop {
         Self::open(self, number).map_err(Into::into)
     }
 
+    #[cfg(feature = "forward")]
+    fn forward(
+        &self,
+        number: u32,
+        max: u32,
+        at: u32,
+        stuffed: u8,
+    ) -> Option<Result<capability::Opened<mail::Message>, capability::Fault>> {
+        let opened = Self::forward(self, number, max, at, stuffed);
+        Some(opened.map(Into::into).map_err(Into::into))
+    }
+
     fn commit(self, marks: &[u8]) -> Result<(), capability::Unfinished> {
         Self::commit(self, marks)
             .map_err(|mail::Unfinished { removed, kept }| capability::Unfinished { removed, kept })
@@ -181,6 +193,16 @@ impl capability::Message for mail::Message {
     ) -> Option<Result<capability::Forwarded, capability::Fault>> {
         let forwarded = Self::forward(self, max, at, at_line_start, stuffed);
         Some(forwarded.map(Into::into).map_err(Into::into))
+    }
+}
+
+#[cfg(feature = "forward")]
+impl From<mail::Opened> for capability::Opened<mail::Message> {
+    fn from(mail::Opened { forwarded, message }: mail::Opened) -> Self {
+        Self {
+            forwarded: forwarded.into(),
+            message,
+        }
     }
 }
 

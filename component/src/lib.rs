@@ -60,7 +60,8 @@ mod update;
 
 pub use crate::{
     capability::{
-        Exchange, Fault, Forwarded, Host, Maildrop, Message, Refusal, Summary, Turn, Unfinished,
+        Exchange, Fault, Forwarded, Host, Maildrop, Message, Opened, Refusal, Summary, Turn,
+        Unfinished,
     },
     command::{COMMANDS, Row, Verb},
     connection::Connection,

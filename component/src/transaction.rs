@@ -129,7 +129,7 @@ impl<H: Host> Transaction<H> {
             out.ok_number(octets, " octets");
         })?;
         self.highest = self.highest.max(number);
-        Ok(Some(part))
+        Ok(part)
     }
 
     // RFC 1939 §5 (DELE): marks only; the message goes in UPDATE.
@@ -157,7 +157,7 @@ impl<H: Host> Transaction<H> {
             out.ok("Top of message follows");
         })?;
         self.highest = self.highest.max(number);
-        Ok(Some(part))
+        Ok(part)
     }
 
     fn uidl(&self, out: &mut Output) -> Done<H> {

@@ -7,52 +7,44 @@ use std::{iter, mem};
 
 use super::Error;
 
+/// A step may be in so many octets for each piece. A piece costs the host more than its octets, and a
+/// guest would make one of every octet; the shortest answer to RETR has more than these.
+const PIECE_OCTETS: usize = 16;
+
 /// What has been forwarded in the call that is running.
 #[derive(Debug, Default)]
 pub(super) struct Forwarding {
-    /// All of it, one piece behind the other.
-    octets: Vec<u8>,
     pieces: Vec<Piece>,
+    /// Octets of all of them.
+    len: usize,
 }
 
 /// A piece of it, and where in the output it belongs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Piece {
     /// Octets of the guest's own output in front of it.
     at: usize,
-    /// Where it ends in what was forwarded.
-    end: usize,
+    octets: Vec<u8>,
 }
 
 impl Forwarding {
     /// A call begins, in which nothing has been forwarded.
     pub(super) fn clear(&mut self) {
-        self.octets.clear();
-        self.pieces.clear();
+        *self = Self::default();
     }
 
-    /// Whether there is room for so many octets more in a step that may have `most`.
+    /// Whether there is room for a piece of so many octets more in a step that may have `most`.
     pub(super) fn has_room(&self, octets: usize, most: usize) -> bool {
-        octets <= most.saturating_sub(self.octets.len())
+        octets <= most.saturating_sub(self.len) && self.pieces.len() < most / PIECE_OCTETS
     }
 
     /// Adds octets behind so many of the guest's own. `false` if that is in front of what is there.
-    pub(super) fn push(&mut self, at: usize, octets: Vec<u8>) -> bool {
-        let last = self.pieces.last_mut();
-        if last.as_ref().is_some_and(|last| at < last.at) {
-            return false;
-        }
-        // Most of a large message is alone in its step, and not copied.
-        if self.octets.is_empty() {
-            self.octets = octets;
-        } else {
-            self.octets.extend_from_slice(&octets);
-        }
-        let end = self.octets.len();
-        // Octet by octet, a guest would make many pieces.
-        match last.filter(|last| at == last.at) {
-            Some(last) => last.end = end,
-            None => self.pieces.push(Piece { at, end }),
+    pub(super) fn push(&mut self, at: usize, mut octets: Vec<u8>) -> bool {
+        self.len += octets.len();
+        match self.pieces.last_mut() {
+            Some(last) if at < last.at => return false,
+            Some(last) if at == last.at => last.octets.append(&mut octets),
+            Some(_) | None => self.pieces.push(Piece { at, octets }),
         }
         true
     }
@@ -63,7 +55,8 @@ impl Forwarding {
     ///
     /// [`Error::Contract`]: there is not as much output as the guest said.
     pub(super) fn put_into(&mut self, output: Vec<u8>) -> Result<Vec<u8>, Error> {
-        let Some(last) = self.pieces.last() else {
+        let Self { mut pieces, len } = mem::take(self);
+        let Some(last) = pieces.last() else {
             return Ok(output);
         };
         if last.at > output.len() {
@@ -71,18 +64,20 @@ impl Forwarding {
                 "forwarded behind more output than there is",
             ));
         }
-        let octets = mem::take(&mut self.octets);
-        if output.is_empty() {
-            return Ok(octets);
+        // Most of a large message is alone in its step, and not copied.
+        if output.is_empty()
+            && let Some(only) = pieces.pop()
+        {
+            return Ok(only.octets);
         }
-        let mut whole = Vec::with_capacity(output.len().saturating_add(octets.len()));
-        let (mut at, mut end) = (0, 0);
-        for piece in &self.pieces {
-            whole.extend_from_slice(&output[at..piece.at]);
-            whole.extend_from_slice(&octets[end..piece.end]);
-            (at, end) = (piece.at, piece.end);
+        let mut whole = Vec::with_capacity(output.len().saturating_add(len));
+        let mut from = 0;
+        for Piece { at, octets } in &pieces {
+            whole.extend_from_slice(&output[from..*at]);
+            whole.extend_from_slice(octets);
+            from = *at;
         }
-        whole.extend_from_slice(&output[at..]);
+        whole.extend_from_slice(&output[from..]);
         Ok(whole)
     }
 }
@@ -150,15 +145,27 @@ mod tests {
     fn there_is_room_for_what_a_step_may_have() {
         let mut forwarding = Forwarding::default();
         assert!(!forwarding.has_room(1, 0));
-        assert!(forwarding.has_room(4, 4));
+        assert!(forwarding.has_room(40, 40));
         assert!(forwarding.push(0, b"AAA".to_vec()));
-        assert!(forwarding.has_room(1, 4) && !forwarding.has_room(2, 4));
+        assert!(forwarding.has_room(37, 40) && !forwarding.has_room(38, 40));
         forwarding.clear();
-        assert!(forwarding.has_room(4, 4));
+        assert!(forwarding.has_room(40, 40));
         assert_eq!(
             forwarding.put_into(b"1".to_vec()).as_deref(),
             Ok(b"1".as_slice())
         );
+    }
+
+    #[test]
+    fn there_are_fewer_pieces_than_octets() {
+        let most = 4 * PIECE_OCTETS;
+        let mut forwarding = Forwarding::default();
+        // In one place they are one piece.
+        for at in [0, 0, 0, 1, 2, 3] {
+            assert!(forwarding.has_room(1, most));
+            assert!(forwarding.push(at, b"A".to_vec()));
+        }
+        assert!(!forwarding.has_room(1, most));
     }
 
     proptest! {

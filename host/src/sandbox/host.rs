@@ -9,12 +9,10 @@ use wasmtime::component::Resource;
 use super::{
     cell::{Calling, Cell, Exchange, Maildrop, Message, Phase},
     contract::v0_1::{auth, mail},
-    convert, forward,
+    convert,
+    reading::Place,
 };
-use crate::capability::{Fault, Grant, Refusal, Turn};
-
-/// Most octets of one read, by the contract.
-const MAX_READ: u32 = 1_048_576;
+use crate::capability::{Grant, Refusal, Turn};
 
 /// Most messages of one window, by the contract.
 const MAX_WINDOW: u32 = 4_096;
@@ -73,24 +71,44 @@ impl mail::HostMaildrop for Cell {
     ) -> wasmtime::Result<Result<Resource<Message>, mail::Fault>> {
         self.begin_import()?;
         self.check_answering()?;
-        if self.has_open_message {
-            return Err(self.breach("a second open message"));
-        }
-        let maildrop = &mut self.table.get_mut(&this)?.0.maildrop;
-        if !(1..=maildrop.snapshot().count()).contains(&number) {
-            return Ok(Err(mail::Fault::Gone));
-        }
-        let started = Instant::now();
-        let opened = maildrop.open(number).await;
-        self.spent_in_host(started.elapsed());
-        match opened {
-            Ok(message) => {
-                self.usage.opened();
-                self.has_open_message = true;
-                Ok(Ok(self.lend(Message(message))?))
-            }
+        match self.open_message(&this, number).await? {
+            Ok(message) => Ok(Ok(self.lend_message(message)?)),
             Err(fault) => Ok(Err(fault.into())),
         }
+    }
+
+    async fn forward(
+        &mut self,
+        this: Resource<Maildrop>,
+        number: u32,
+        max: u32,
+        at: u32,
+        stuffed: u8,
+    ) -> wasmtime::Result<Result<mail::Opened, mail::Fault>> {
+        self.begin_import()?;
+        self.check_room(max)?;
+        let mut message = match self.open_message(&this, number).await? {
+            Ok(message) => message,
+            Err(fault) => return Ok(Err(fault.into())),
+        };
+        let place = Place {
+            at,
+            at_line_start: true,
+            stuffed,
+        };
+        let max = self.check_read(max)?;
+        let started = Instant::now();
+        let read = message.read(max).await;
+        self.was_read(&read)?;
+        let forwarded = match self.forward_read(read, message.is_at_end(), place, started)? {
+            Ok(forwarded) => forwarded,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let message = match forwarded.is_end {
+            true => None,
+            false => Some(self.lend_message(message)?),
+        };
+        Ok(Ok(mail::Opened { forwarded, message }))
     }
 
     async fn commit(
@@ -154,31 +172,16 @@ impl mail::HostMessage for Cell {
         stuffed: u8,
     ) -> wasmtime::Result<Result<mail::Forwarded, mail::Fault>> {
         self.begin_import()?;
-        let most = convert::most_output(self.check_answering()?);
-        if !self.forwarding.has_room(usize::try_from(max)?, most) {
-            return Err(self.breach("more forwarded than the step may have"));
-        }
+        self.check_room(max)?;
+        let place = Place {
+            at,
+            at_line_start,
+            stuffed,
+        };
         let started = Instant::now();
         let read = self.next_of(&this, max).await?;
-        let stuffed = read.map(|octets| forward::stuff(octets, stuffed, at_line_start));
-        self.spent_in_host(started.elapsed());
-        let octets = match stuffed {
-            Ok(octets) => octets,
-            Err(fault) => return Ok(Err(fault.into())),
-        };
         let is_end = self.table.get(&this)?.0.is_at_end();
-        if is_end {
-            self.usage.finished();
-        }
-        let forwarded = mail::Forwarded {
-            octets: u32::try_from(octets.len())?,
-            at_line_start: octets.last().map_or(at_line_start, |last| *last == b'\n'),
-            is_end,
-        };
-        if !self.forwarding.push(usize::try_from(at)?, octets) {
-            return Err(self.breach("forwarded in front of what was forwarded before"));
-        }
-        Ok(Ok(forwarded))
+        self.forward_read(read, is_end, place, started)
     }
 
     fn drop(&mut self, this: Resource<Message>) -> wasmtime::Result<()> {
@@ -274,40 +277,6 @@ impl Cell {
         }
         self.rescued.give_up();
         Ok(())
-    }
-
-    /// The guest opens or reads a message, which only an answer needs. Gives the `max` of that.
-    fn check_answering(&mut self) -> wasmtime::Result<u32> {
-        match self.calling() {
-            Calling::Lines { max, .. } | Calling::More { max } => Ok(max),
-            Calling::Resume | Calling::Other => {
-                Err(self.breach("a message read without an answer to give"))
-            }
-        }
-    }
-
-    /// The next octets of a message, for the guest or for its client.
-    async fn next_of(
-        &mut self,
-        this: &Resource<Message>,
-        max: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, Fault>> {
-        if !(1..=MAX_READ).contains(&max) {
-            return Err(self.breach("a read of no octets or of more than 1,048,576"));
-        }
-        let max = usize::try_from(max)?;
-        let read = self.table.get_mut(this)?.0.read(max).await;
-        self.usage.is_broken = read.is_err();
-        self.lent_octets(read.as_ref().map_or(0, Vec::len));
-        if let Ok(octets) = &read {
-            self.rescued.was_read(this.rep(), octets);
-        }
-        match read.as_ref().map(Vec::len) {
-            Ok(0) => self.usage.finished(),
-            Ok(octets) => self.usage.read(u64::try_from(octets)?),
-            Err(_) => {}
-        }
-        Ok(read)
     }
 
     /// Takes an exchange out of the phase that the call is for. Until the host has answered it is

@@ -31,6 +31,7 @@ mod limits;
 #[cfg(feature = "native-session")]
 mod native;
 mod park;
+mod reading;
 mod registry;
 mod retreat;
 mod running;

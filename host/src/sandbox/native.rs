@@ -334,6 +334,25 @@ impl component::Maildrop for Owned<Maildrop> {
         opened.map(|own| self.desk.owned(own)).map_err(Into::into)
     }
 
+    fn forward(
+        &self,
+        number: u32,
+        max: u32,
+        at: u32,
+        stuffed: u8,
+    ) -> Option<Result<component::Opened<Owned<Message>>, component::Fault>> {
+        let opened = self.import(Err(mail::Fault::Permanent), |cell, this| {
+            wait(mail::HostMaildrop::forward(
+                cell, this, number, max, at, stuffed,
+            ))
+        });
+        let opened = opened.map(|mail::Opened { forwarded, message }| component::Opened {
+            forwarded: forwarded.into(),
+            message: message.map(|own| self.desk.owned(own)),
+        });
+        Some(opened.map_err(Into::into))
+    }
+
     fn commit(mut self, marks: &[u8]) -> Result<(), component::Unfinished> {
         let nothing = mail::Unfinished {
             removed: 0,
@@ -366,7 +385,14 @@ impl component::Message for Owned<Message> {
         stuffed: u8,
     ) -> Option<Result<component::Forwarded, component::Fault>> {
         let forwarded = self.import(Err(mail::Fault::Permanent), |cell, this| {
-            wait(cell.forward(this, max, at, at_line_start, stuffed))
+            wait(mail::HostMessage::forward(
+                cell,
+                this,
+                max,
+                at,
+                at_line_start,
+                stuffed,
+            ))
         });
         Some(forwarded.map(Into::into).map_err(Into::into))
     }

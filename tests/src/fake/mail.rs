@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use popcell_component::{Fault, Forwarded, Maildrop, Message, Summary, Unfinished};
+use popcell_component::{Fault, Forwarded, Maildrop, Message, Opened, Summary, Unfinished};
 
 use super::{Forwarding, Letter, World};
 
@@ -127,6 +127,23 @@ impl Maildrop for FakeMaildrop {
             is_open: Arc::clone(&self.has_open_message),
             forwarding: self.forwarding.clone(),
         })
+    }
+
+    fn forward(
+        &self,
+        number: u32,
+        max: u32,
+        at: u32,
+        stuffed: u8,
+    ) -> Option<Result<Opened<FakeMessage>, Fault>> {
+        self.forwarding.as_ref()?;
+        let opened = self.open(number).and_then(|message| {
+            let forwarded = message.forward(max, at, true, stuffed);
+            let forwarded = forwarded.expect("it is of a host that forwards")?;
+            let message = (!forwarded.is_end).then_some(message);
+            Ok(Opened { forwarded, message })
+        });
+        Some(opened)
     }
 
     fn commit(self, marks: &[u8]) -> Result<(), Unfinished> {

@@ -26,12 +26,12 @@ pub(crate) use self::generated::{
     exports::popcell::pop3::session::{Connection, Next, Parked, ResumeError},
     popcell::pop3::{
         auth::{self, Refusal, Turn},
-        mail::{self, Fault, Forwarded, Summary, Unfinished},
+        mail::{self, Fault, Forwarded, Opened, Summary, Unfinished},
     },
 };
 use self::{
     generated::{LinkOptions, Pop3Session},
-    lent::{Exchange, Maildrop, Message},
+    lent::{Maildrop, Message},
 };
 
 /// A message: lines of ten octets each.
@@ -76,7 +76,7 @@ impl Bad {
 
 /// What is behind the handles.
 #[expect(unreachable_pub, reason = "what is generated exports them again")]
-mod lent {
+pub(crate) mod lent {
     pub struct Maildrop;
     pub struct Message(pub usize);
     pub struct Exchange;
@@ -84,9 +84,9 @@ mod lent {
 
 /// The state of the host.
 #[derive(Default)]
-struct Host {
-    bad: Bad,
-    table: ResourceTable,
+pub(crate) struct Host {
+    pub(crate) bad: Bad,
+    pub(crate) table: ResourceTable,
     /// What was forwarded in this step, and behind how much of its own output.
     forwarded: Vec<(usize, Vec<u8>)>,
 }
@@ -268,6 +268,31 @@ impl mail::HostMaildrop for Host {
         })
     }
 
+    fn forward(
+        &mut self,
+        this: Resource<Maildrop>,
+        number: u32,
+        max: u32,
+        at: u32,
+        stuffed: u8,
+    ) -> wasmtime::Result<Result<Opened, Fault>> {
+        let message = match self.open(this, number)? {
+            Ok(message) => message,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let borrowed = Resource::new_borrow(message.rep());
+        match mail::HostMessage::forward(self, borrowed, max, at, true, stuffed)? {
+            Ok(forwarded) => Ok(Ok(Opened {
+                forwarded,
+                message: Some(message),
+            })),
+            Err(fault) => {
+                self.table.delete(message)?;
+                Ok(Err(fault))
+            }
+        }
+    }
+
     fn commit(
         &mut self,
         this: Resource<Maildrop>,
@@ -334,63 +359,5 @@ impl mail::HostMessage for Host {
     fn drop(&mut self, this: Resource<Message>) -> wasmtime::Result<()> {
         self.table.delete(this)?;
         Ok(())
-    }
-}
-
-impl auth::Host for Host {
-    fn password(
-        &mut self,
-        _user: Vec<u8>,
-        _password: Vec<u8>,
-    ) -> wasmtime::Result<Result<Resource<Maildrop>, Refusal>> {
-        self.admit(self.bad.password)
-    }
-
-    fn apop(
-        &mut self,
-        _user: Vec<u8>,
-        _digest: Vec<u8>,
-    ) -> wasmtime::Result<Result<Resource<Maildrop>, Refusal>> {
-        self.admit(self.bad.apop)
-    }
-}
-
-impl auth::HostExchange for Host {
-    fn start(&mut self, _mechanism: String) -> wasmtime::Result<Option<Resource<Exchange>>> {
-        Ok(match self.bad.start {
-            true => None,
-            false => Some(self.table.push(Exchange)?),
-        })
-    }
-
-    fn begin(
-        &mut self,
-        _: Resource<Exchange>,
-        _initial: Option<Vec<u8>>,
-    ) -> wasmtime::Result<Turn> {
-        let refused = self.bad.begin.map(Turn::Refused);
-        Ok(refused.unwrap_or_else(|| Turn::Challenge(b"go on".to_vec())))
-    }
-
-    fn respond(&mut self, _: Resource<Exchange>, _response: Vec<u8>) -> wasmtime::Result<Turn> {
-        let admitted = self.admit(self.bad.respond)?;
-        Ok(admitted.map_or_else(Turn::Refused, Turn::Done))
-    }
-
-    fn drop(&mut self, this: Resource<Exchange>) -> wasmtime::Result<()> {
-        self.table.delete(this)?;
-        Ok(())
-    }
-}
-
-impl Host {
-    fn admit(
-        &mut self,
-        refusal: Option<Refusal>,
-    ) -> wasmtime::Result<Result<Resource<Maildrop>, Refusal>> {
-        Ok(match refusal {
-            Some(refusal) => Err(refusal),
-            None => Ok(self.table.push(Maildrop)?),
-        })
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test that can not be set up has failed"
 )]
 
+mod auth;
 mod host;
 
 use host::{Bad, Fault, Next, Refusal, ResumeError, Talk};
@@ -92,16 +93,17 @@ fn a_fault_of_any_question_about_mail_is_an_answer_and_the_session_goes_on() {
             }
             // Only one of them is wrong at a time.
             for bad in [
+                // First, since a size that was told once is not asked for again.
+                Bad {
+                    sizes: Some(fault),
+                    ..Bad::default()
+                },
                 Bad {
                     open: Some(fault),
                     ..Bad::default()
                 },
                 Bad {
                     read: Some(fault),
-                    ..Bad::default()
-                },
-                Bad {
-                    sizes: Some(fault),
                     ..Bad::default()
                 },
             ] {

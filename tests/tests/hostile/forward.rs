@@ -12,6 +12,8 @@ fn nothing_is_forwarded_but_into_a_step_that_has_room_for_it() {
     let room = Ended::Contract("more forwarded than the step may have");
     let behind = Ended::Contract("forwarded behind more output than there is");
     let front = Ended::Contract("forwarded in front of what was forwarded before");
+    let answering = Ended::Contract("a message read without an answer to give");
+    let second = Ended::Contract("a second open message");
     attack(
         &PATIENT,
         &[
@@ -32,12 +34,38 @@ fn nothing_is_forwarded_but_into_a_step_that_has_room_for_it() {
                 &["LOGIN", "OPEN 1", "FORWARD-TRAP 100"],
                 Ended::Trap("unreachable"),
             ),
-            (
-                &["LOGIN", "OPEN 1", "AT resume FORWARD 10 0"],
-                Ended::Contract("a message read without an answer to give"),
-            ),
+            (&["LOGIN", "OPEN 1", "AT resume FORWARD 10 0"], answering),
+            // A message that is opened and forwarded at once.
+            (&["LOGIN", "FORWARD-OPEN 1 0"], READ),
+            (&["LOGIN", "FORWARD-OPEN 1 2049"], room),
+            (&["LOGIN", "FORWARD-OPENS 1"], room),
+            (&["LOGIN", "OPEN 1", "FORWARD-OPEN 2 10"], second),
+            (&["LOGIN", "FORWARD-OPEN 1 10", "OPEN 2"], second),
+            (&["LOGIN", "AT resume FORWARD-OPEN 1 10"], answering),
         ],
     );
+}
+
+#[test]
+fn a_message_that_ends_with_what_is_forwarded_is_not_kept_open() {
+    let world = world();
+    let message = world.scene().messages[0].clone();
+    run(async {
+        let mut session = greeted(&PATIENT, &world).await.unwrap();
+        tell(&mut session, "LOGIN").await.unwrap();
+        let none = tell(&mut session, "FORWARD-OPEN 3 10").await.unwrap();
+        assert_eq!(none, b"-ERR\r\n");
+        // Twice, and no message is open behind it.
+        for _ in 0..2 {
+            let whole = tell(&mut session, "FORWARD-OPEN 1 2048").await.unwrap();
+            assert_eq!(whole, [message.as_slice(), b"+OK\r\n"].concat());
+        }
+        let piece = tell(&mut session, "FORWARD-OPEN 1 10").await.unwrap();
+        assert_eq!(piece, [&message[..10], b"+OK\r\n"].concat());
+        let rest = tell(&mut session, "FORWARD 2048 0").await.unwrap();
+        assert_eq!(rest, [&message[10..], b"+OK\r\n"].concat());
+    });
+    unharmed(&world);
 }
 
 #[test]

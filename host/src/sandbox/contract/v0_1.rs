@@ -25,6 +25,7 @@ mod generated {
             "popcell:pop3/auth.[method]exchange.begin": async | trappable,
             "popcell:pop3/auth.[method]exchange.respond": async | trappable,
             "popcell:pop3/mail.[method]maildrop.open": async | trappable,
+            "popcell:pop3/mail.[method]maildrop.forward": async | trappable,
             "popcell:pop3/mail.[static]maildrop.commit": async | trappable,
             "popcell:pop3/mail.[method]message.read": async | trappable,
             "popcell:pop3/mail.[method]message.forward": async | trappable,

@@ -191,6 +191,13 @@ impl Deeds {
                 let opened = maildrop.open(first);
                 Answer::to(opened.map(|message| self.messages.push(message)))
             }
+            "FORWARD-OPEN" => {
+                let opened = maildrop.forward(first, number(second), 0, b'.');
+                Answer::to(opened.map(|opened| self.messages.extend(opened.message)))
+            }
+            "FORWARD-OPENS" => loop {
+                let _ = maildrop.forward(first, 2048, 0, b'.');
+            },
             "OPENS" => loop {
                 drop(maildrop.open(1));
             },
