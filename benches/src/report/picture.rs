@@ -14,7 +14,7 @@ const BAR: f64 = 13.0;
 const GAP: f64 = 12.0;
 
 /// Where the scale ends.
-const MOST: f64 = 100.0;
+const MOST: f64 = 200.0;
 
 const COLOURS: [(&str, &str); 7] = [
     ("popcell", "#3b6fb6"),
@@ -35,6 +35,7 @@ pub(super) fn picture(results: &Results) -> String {
             continue;
         };
         let top = y;
+        let mut labels = String::new();
         for cell in cells
             .iter()
             .filter(|cell| cell.server != Server::Floor.key())
@@ -42,11 +43,15 @@ pub(super) fn picture(results: &Results) -> String {
             let Some(figures) = cell.figures else {
                 continue;
             };
-            body += &bar(y, cell.server, figures.cpu_microseconds / floor);
+            let ratio = figures.cpu_microseconds / floor;
+            body += &bar(y, cell.server, ratio);
+            labels += &label(y, cell.server, ratio);
             y += BAR;
         }
         body += &text(LEFT - 8.0, top + BAR - 3.0, "end", row.title);
+        // In front of the bars and behind their labels.
         body += &goal(row, top, y);
+        body += &labels;
         y += GAP;
     }
     format!(
@@ -67,12 +72,15 @@ fn bar(y: f64, server: &str, ratio: f64) -> String {
     let colour = COLOURS.iter().find(|(name, _)| *name == server);
     let colour = colour.map_or("#555555", |(_, colour)| colour);
     let width = place(ratio);
-    let rect = format!(
+    format!(
         "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"{}\" fill=\"{colour}\"/>\n",
         BAR - 2.0
-    );
-    let label = format!("{server} {ratio:.1}");
-    rect + &text(LEFT + width + 4.0, y + BAR - 4.0, "start", &label)
+    )
+}
+
+fn label(y: f64, server: &str, ratio: f64) -> String {
+    let x = LEFT + place(ratio) + 4.0;
+    text(x, y + BAR - 4.0, "start", &format!("{server} {ratio:.1}"))
 }
 
 fn goal(row: &Row, top: f64, bottom: f64) -> String {
@@ -93,5 +101,9 @@ fn place(ratio: f64) -> f64 {
 }
 
 fn text(x: f64, y: f64, anchor: &str, text: &str) -> String {
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>\n")
+    // White around the letters, for what is behind them.
+    format!(
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" paint-order=\"stroke\" \
+         stroke=\"white\" stroke-width=\"3\">{text}</text>\n"
+    )
 }
