@@ -23,8 +23,10 @@ pub(crate) struct Tree {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Stat {
     parent: u32,
-    /// Of itself and of its children that are gone, in ticks.
-    ticks: u64,
+    /// Of itself, in whole ticks.
+    own: u64,
+    /// Of its children that are gone, in whole ticks.
+    gone: u64,
 }
 
 impl Tree {
@@ -34,9 +36,8 @@ impl Tree {
 
     /// What the tree has used since it began.
     pub(crate) fn cpu(self) -> io::Result<Duration> {
-        let ticks: u64 = self.members()?.values().map(|stat| stat.ticks).sum();
-        let a_second = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_secs_f64(ticks as f64 / a_second as f64))
+        let members = self.members()?;
+        Ok(members.iter().map(|(number, stat)| stat.cpu(*number)).sum())
     }
 
     /// The numbers of the processes that are there.
@@ -97,12 +98,34 @@ impl Stat {
         let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         // utime, stime, cutime, cstime: fields 14 to 17 of proc(5), the state being field 3.
-        let ticks = (11..=14).map(number).sum::<Option<u64>>()?;
         Some(Self {
             parent: u32::try_from(number(1)?).ok()?,
-            ticks,
+            own: number(11)?.checked_add(number(12)?)?,
+            gone: number(13)?.checked_add(number(14)?)?,
         })
     }
+
+    /// All of it. A tick is 10 ms, and what a process has used of one is left out: with a process for each
+    /// client that may be all. Its threads know to the nanosecond, but those that are gone do not count.
+    fn cpu(self, number: u32) -> Duration {
+        ticks(self.own).max(threads(number)) + ticks(self.gone)
+    }
+}
+
+fn ticks(ticks: u64) -> Duration {
+    let a_second = rustix::param::clock_ticks_per_second();
+    Duration::from_secs_f64(ticks as f64 / a_second as f64)
+}
+
+/// What the threads that a process has now have used; none where the kernel does not say.
+fn threads(number: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{number}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let used = threads.filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(used.sum())
 }
 
 #[cfg(test)]
@@ -117,10 +140,20 @@ mod tests {
             stat,
             Stat {
                 parent: 7,
-                ticks: 123
+                own: 120,
+                gone: 3
             }
         );
         assert_eq!(Stat::parse("12 (a) S 7"), None);
+    }
+
+    #[test]
+    fn threads_know_more_than_ticks() {
+        let own = std::process::id();
+        let used = threads(own);
+        assert_ne!(used.as_nanos() % ticks(1).as_nanos(), 0, "{used:?}");
+        assert!(Tree::new(own).cpu().expect("/proc") >= used);
+        assert_eq!(threads(u32::MAX), Duration::ZERO);
     }
 
     #[test]
