@@ -18,7 +18,9 @@ makeuserdb
 
 /usr/lib/courier/courier-authlib/authdaemond &
 servers=$!
-until [ -S /run/courier/authdaemon/socket ]; do
+# It answers a while after its socket is there.
+user=$(head -n 1 "$place/etc/userdb" | cut -f 1)
+until authtest "$user" > /dev/null 2>&1; do
     kill -0 "$servers"
     sleep 0.02
 done

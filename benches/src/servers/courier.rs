@@ -29,9 +29,10 @@ const PACKAGE: &str = "courier-pop";
 const SERVICE: &str = "usr/lib/courier/courier";
 
 /// What of the other packages the script starts.
-const BASE: [&str; 4] = [
+const BASE: [&str; 5] = [
     "/usr/bin/couriertls",
     "/usr/lib/courier/courier-authlib/authdaemond",
+    "/usr/sbin/authtest",
     "/usr/sbin/couriertcpd",
     "/usr/sbin/makeuserdb",
 ];
