@@ -31,6 +31,8 @@ pub struct Session {
     running: Running,
     /// Kept alive, and named in the log, for as long as the session runs in it.
     version: Arc<Version>,
+    /// The component has let go of it once, so that it does so at all is known.
+    has_come_out: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -53,7 +55,7 @@ impl Session {
         let line_time = begin(&mut running, Calling::Other);
         let begun = timeout(line_time, running.begin(connection)).await;
         settle(&mut running, begun)?;
-        Ok(Self { running, version })
+        Ok(Self::of(running, version))
     }
 
     /// A session that was suspended, in this or in another component.
@@ -74,7 +76,7 @@ impl Session {
         };
         let parked = park::admit(running.cell_mut(), parked);
         match call_resume(&mut running, parked, connection).await {
-            Ok(()) => Ok(Self { running, version }),
+            Ok(()) => Ok(Self::of(running, version)),
             Err(error) => Err(NotMoved {
                 error,
                 parked: retreat::rescue(running.cell_mut()).map(Box::new),
@@ -82,21 +84,32 @@ impl Session {
         }
     }
 
+    fn of(running: Running, version: Arc<Version>) -> Self {
+        Self {
+            running,
+            version,
+            has_come_out: false,
+        }
+    }
+
     /// Makes sure that the session can be taken back as it is now if the next call fails. It is
-    /// suspended, and resumed where it is.
+    /// suspended, and resumed where it is; behind [`resume`](Self::resume) too, the first time, since a
+    /// component that does not let go of it after the next call would have it for good.
     ///
     /// # Errors
     ///
     /// An [`Error`] of the guest; the session is over, unless [`retreat`](Self::retreat) has it.
     pub async fn checkpoint(&mut self, connection: &Connection) -> Result<(), Error> {
-        if self.running.cell().rescued.is_possible() {
+        if self.has_come_out && self.running.cell().rescued.is_possible() {
             return Ok(());
         }
         let parked = self.call_suspend().await?;
         let cell = self.running.cell_mut();
         park::check_state(cell, &parked)?;
         park::remember(cell, &parked);
-        call_resume(&mut self.running, parked, connection).await
+        call_resume(&mut self.running, parked, connection).await?;
+        self.has_come_out = true;
+        Ok(())
     }
 
     /// The session as it was before the call that has failed; `None` if there was no

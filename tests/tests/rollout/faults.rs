@@ -1,9 +1,18 @@
 //! New builds that are wrong: none of them costs a session.
 
-use popcell::rollout::{Refusal, Standing};
-use popcell_tests::faulty::TRIGGER;
+use popcell::{
+    rollout::{Refusal, Standing},
+    sandbox::{EngineOptions, Next, Permission, Sandbox},
+};
+use popcell_tests::{
+    fake::World,
+    faulty::{self, TRIGGER},
+    sandboxed,
+    scene::Scene,
+    server,
+};
 
-use super::site::{Site, many, wait};
+use super::site::{RUNTIME, Site, many, wait};
 
 #[test]
 fn what_the_dialogues_find_gets_no_session() {
@@ -111,6 +120,38 @@ fn a_build_that_does_not_let_go_is_left_all_the_same() {
     alice.ok("QUIT\r\n").unwrap();
     assert!(site.world.wait_for_release());
     assert_eq!(site.world.stored(), [1, 2, 4, 5, 6, 7, 8]);
+}
+
+/// Nobody asked it to let go before the first call, and behind an answer it would be too late.
+#[test]
+fn a_session_is_known_to_come_out_before_the_first_call_is_made() {
+    let world = World::new(Scene::default());
+    let connection = sandboxed::connection(&world.scene().connection);
+    let build = |fault| faulty::component(fault, 1).unwrap();
+    let options = EngineOptions {
+        cells: 2,
+        ..EngineOptions::default()
+    };
+    let sandbox = Sandbox::new(options, server::patient(), &build("none")).unwrap();
+    let stuck = sandbox.compile(&build("trap-suspend"), Permission::Contract);
+    let stuck = stuck.unwrap();
+    RUNTIME.block_on(async {
+        let session = sandbox.session(world.host().lend(), &connection).await;
+        let mut session = session.unwrap();
+        session.greet().await.unwrap();
+        let login = b"USER alice\r\nPASS secret\r\nDELE 2\r\n";
+        session.lines(login, 1024).await.unwrap();
+        let parked = session.suspend().await.unwrap();
+        let (login, terms) = (world.host().lend(), sandbox.terms().clone());
+        let moved = sandbox.resume_in(stuck, terms, login, parked, &connection);
+        let mut session = moved.await.unwrap();
+        session.checkpoint(&connection).await.unwrap_err();
+        let parked = session.retreat().expect("it is as it was");
+        let back = sandbox.resume(world.host().lend(), parked, &connection);
+        let step = back.await.unwrap().lines(b"QUIT\r\n", 1024).await;
+        assert_eq!(step.unwrap().next, Next::Close);
+    });
+    assert_eq!(world.stored(), [1]);
 }
 
 #[test]
