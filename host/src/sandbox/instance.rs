@@ -93,7 +93,7 @@ impl Session {
     }
 
     /// Makes sure that the session can be taken back as it is now if the next call fails. It is
-    /// suspended, and resumed where it is; behind [`resume`](Self::resume) too, the first time, since a
+    /// suspended, and resumed where it is; behind a `resume` too, the first time, since a
     /// component that does not let go of it after the next call would have it for good.
     ///
     /// # Errors
