@@ -75,13 +75,13 @@ impl Door {
         let name = ServerName::from(self.address.ip());
         let stream = tls.connect(name, stream).await?;
         let kind = stream.get_ref().1.handshake_kind();
-        match (kind, self.expected) {
-            (Some(HandshakeKind::Resumed), HandshakeKind::Resumed) => {}
-            (_, HandshakeKind::Resumed) => return Err(Error::NotResumed),
-            (Some(HandshakeKind::Resumed), _) => {
+        let is_resumed = kind == Some(HandshakeKind::Resumed);
+        match (is_resumed, self.expected == HandshakeKind::Resumed) {
+            (false, true) => return Err(Error::NotResumed),
+            (true, false) => {
                 return Err(Error::Unexpected("a handshake that was resumed".to_owned()));
             }
-            _ => {}
+            (true, true) | (false, false) => {}
         }
         if self.protection == Protection::Resumed {
             self.expected = HandshakeKind::Resumed;

@@ -50,11 +50,12 @@ pub(crate) fn begin<D: Maildrop>(
 ) -> Result<Option<Part<D::Message>>, Error> {
     let (before, octets) = (out.len(), read_octets(out));
     first_line(out);
-    let begun = match top {
-        Some(_) => Body::open(maildrop, number, top, octets, out),
-        None => Body::forwarded(maildrop, number, octets, out)
-            .unwrap_or_else(|| Body::open(maildrop, number, top, octets, out)),
+    let forwarded = match top {
+        Some(_) => None,
+        None => Body::forwarded(maildrop, number, octets, out),
     };
+    let begun =
+        forwarded.unwrap_or_else(|| Body::open(maildrop, number, top, octets, out).map(Some));
     let begun = begun.inspect_err(|_| out.take_back(before))?;
     Ok(begun.map(Part::Body))
 }
@@ -150,7 +151,7 @@ impl<M: Message> Body<M> {
         top: Option<Top>,
         octets: u32,
         out: &mut Output,
-    ) -> Result<Option<Self>, Fault> {
+    ) -> Result<Self, Fault> {
         let mut body = Self {
             message: maildrop.open(number)?,
             stuffer: Stuffer::new(),
@@ -158,7 +159,7 @@ impl<M: Message> Body<M> {
             is_sent: false,
         };
         body.send(octets, out)?;
-        Ok(Some(body))
+        Ok(body)
     }
 
     /// The same for RETR, where the host does both at once.

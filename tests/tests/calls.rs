@@ -7,17 +7,15 @@ use popcell_tests::{fake::World, sandboxed, scene::Scene, server};
 use tokio::runtime::Builder;
 
 /// Messages that are retrieved with one call.
-const RETRIEVED: usize = 16;
-
-/// To open a message, to send it, and to close it.
-const A_MESSAGE: u32 = 1;
+const RETRIEVED: u32 = 16;
 
 /// Room for all of them.
 const MAX: u32 = 1024 * 1024;
 
 #[test]
 fn a_message_that_is_retrieved_costs_a_call_and_its_size_a_sixteenth() {
-    let needed = A_MESSAGE * 16 + 1;
+    // To open, send and close each of them; and once for all sizes.
+    let needed = RETRIEVED + 1;
     let step = retrieve(needed).expect("as many calls as it may have");
     assert_eq!(step.next, Next::Lines);
     assert!(step.output.ends_with(b"\r\n.\r\n"));
@@ -45,7 +43,7 @@ fn retrieve(host_calls: u32) -> Result<Step, Error> {
         let mut session = sandbox.session(world.host().lend(), &connection).await?;
         session.greet().await?;
         session.lines(b"USER alice\r\nPASS secret\r\n", MAX).await?;
-        let lines = b"RETR 1\r\nRETR 2\r\n".repeat(RETRIEVED / 2);
+        let lines = b"RETR 1\r\nRETR 2\r\n".repeat(RETRIEVED as usize / 2);
         session.lines(&lines, MAX).await
     })
 }

@@ -84,7 +84,8 @@ Dovecot is compared if it is installed (Debian: `apt-get install dovecot-pop3d`)
 `--peer twisted` a server of Twisted is, too, and with `--peer courier` Courier (`apt-get install courier-base
 courier-authlib-userdb`; the package with its POP3, which Debian has not beside Dovecot's, is fetched). *native*
 is if `POPCELL_NATIVE_BIN` names a copy of what `cargo build --release --package popcell --features
-native-session` makes, or it is `popcell-native` beside popcell-bench. `popcell-bench noop` is one row alone, `--help` has the sizes.
+native-session` makes, or it is `popcell-native` beside popcell-bench. `popcell-bench noop` is one row alone,
+`--help` has the sizes.
 ";
 
 pub(super) fn page(results: &Results) -> String {

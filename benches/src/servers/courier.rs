@@ -44,9 +44,6 @@ daemons=5
 authdaemonvar=/run/courier/authdaemon
 ";
 
-/// Whose the mail is: Courier gives nothing to root. Nobody's, on Linux.
-pub(super) const OWNER: u32 = 65_534;
-
 /// The version, or what has to be done to have it.
 pub(super) fn look_for() -> Result<String, String> {
     if !BASE.iter().all(|program| Path::new(program).exists()) {
@@ -122,11 +119,12 @@ pub(super) fn start(setting: &Setting, place: &Place) -> io::Result<Running> {
 /// All users, as makeuserdb reads them. Courier has no scheme for a password in the clear; this is the
 /// cheapest one.
 fn userdb(maildirs: &Maildirs) -> String {
+    let owner = maildirs.owner.unwrap_or_default();
     let password = Base64::encode_string(&Md5::digest(PASSWORD));
     let line = |(user, home): (String, PathBuf)| {
         let home = home.display();
         format!(
-            "{user}\tuid={OWNER}|gid={OWNER}|home={home}|mail={home}|systempw={{MD5}}{password}\n"
+            "{user}\tuid={owner}|gid={owner}|home={home}|mail={home}|systempw={{MD5}}{password}\n"
         )
     };
     maildirs.users().map(line).collect()
@@ -146,7 +144,7 @@ mod tests {
         };
         let maildirs = Maildirs {
             root: "/mail".into(),
-            owner: Some(OWNER),
+            owner: Some(7),
             shapes: Shapes {
                 few: Shape { users: 1, ..none },
                 small: none,
@@ -157,7 +155,7 @@ mod tests {
         };
         assert_eq!(
             userdb(&maildirs),
-            "few0\tuid=65534|gid=65534|home=/mail/few0|mail=/mail/few0|\
+            "few0\tuid=7|gid=7|home=/mail/few0|mail=/mail/few0|\
              systempw={MD5}Xr4ilOzQ4PCOq3aQ0qbuaQ==\n"
         );
     }

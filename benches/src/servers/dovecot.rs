@@ -15,9 +15,6 @@ const PROGRAM: &str = "/usr/sbin/dovecot";
 /// The service of the protocol, where Debian and others have it.
 const POP3: [&str; 2] = ["/usr/lib/dovecot/pop3", "/usr/libexec/dovecot/pop3"];
 
-/// Whose the mail is: Dovecot gives nothing to root. Nobody's, on Linux.
-pub(super) const OWNER: u32 = 65_534;
-
 /// What nobody has tuned.
 pub(super) const DEFAULT: &str = "";
 

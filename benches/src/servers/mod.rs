@@ -21,6 +21,9 @@ pub(crate) use self::{
 };
 use crate::maildirs::Shape;
 
+/// Whose the mail is of servers that give nothing to root, on Linux.
+const NOBODY: u32 = 65_534;
+
 /// A server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Server {
@@ -112,8 +115,7 @@ impl Server {
     /// Whose the Maildirs have to be; none: ours.
     pub(crate) fn owner(self) -> Option<u32> {
         match self {
-            Self::Dovecot | Self::DovecotTuned => Some(dovecot::OWNER),
-            Self::Courier => Some(courier::OWNER),
+            Self::Dovecot | Self::DovecotTuned | Self::Courier => Some(NOBODY),
             Self::Popcell | Self::Native | Self::Floor | Self::FloorUnbatched | Self::Twisted => {
                 None
             }

@@ -87,6 +87,7 @@ impl mail::HostMaildrop for Cell {
     ) -> wasmtime::Result<Result<mail::Opened, mail::Fault>> {
         self.begin_import()?;
         self.check_room(max)?;
+        let max = self.check_read(max)?;
         let mut message = match self.open_message(&this, number).await? {
             Ok(message) => message,
             Err(fault) => return Ok(Err(fault.into())),
@@ -96,7 +97,6 @@ impl mail::HostMaildrop for Cell {
             at_line_start: true,
             stuffed,
         };
-        let max = self.check_read(max)?;
         let started = Instant::now();
         let read = message.read(max).await;
         self.was_read(&read)?;
